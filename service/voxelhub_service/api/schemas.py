@@ -1,0 +1,335 @@
+"""What crosses the wire. The panels' TypeScript types are generated from these (make types)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Identifier = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", examples=["0123456789abcdef0123456789abcdef"])]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+ProjectName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Name of a project")]
+Title = Annotated[str, Field(min_length=1, max_length=200)]
+Size = Annotated[int, Field(ge=0, le=2**53, description="bytes")]
+
+RunState = Literal["queued", "staging_in", "running", "staging_out", "succeeded", "failed", "cancelled"]
+EntryKind = Literal["series", "volume", "image", "table", "text", "file"]
+Sort = Literal[
+    "name", "-name", "data_type", "-data_type", "file_format", "-file_format", "execution", "-execution",
+    "size", "-size", "created_at", "-created_at",
+]
+
+
+class Wire(BaseModel):
+    model_config = ConfigDict(from_attributes=True, extra="forbid")
+
+
+class ProblemOut(Wire):
+    """RFC 9457 problem document."""
+
+    status: int
+    code: str
+    detail: str
+    fix: str = ""
+
+
+class Health(Wire):
+    status: Literal["ok"]
+    version: str
+    worker: bool = Field(description="a worker holds the lease")
+
+
+class ProjectOut(Wire):
+    id: Identifier
+    name: str
+    title: str
+    kind: Literal["shared", "personal"]
+    open: bool = Field(description="false: clinical, imports pass the clinical door")
+    role: Literal["member", "owner", "steward", "administrator"]
+    quota_bytes: Size
+    used_bytes: Size
+    reserved_bytes: Size
+
+
+class ProjectPatch(Wire):
+    open: bool | None = None
+    title: Title | None = None
+    quota_bytes: Size | None = None
+
+
+class Me(Wire):
+    name: str
+    roles: list[str]
+    admin: bool
+    projects: list[ProjectOut]
+
+
+class Term(Wire):
+    id: str
+    title: str
+    formats: list[str] = Field(default=[], description="for a data type: the file formats it comes in")
+
+
+class Vocabulary(Wire):
+    data_types: list[Term]
+    file_formats: list[Term]
+
+
+class EntryOut(Wire):
+    """A row of the workspace table."""
+
+    id: Identifier
+    name: str
+    kind: EntryKind
+    data_type: str
+    file_format: str
+    project: str
+    dataset_id: Identifier
+    dataset: str = Field(description="folder name")
+    dataset_title: str
+    version: int
+    path: str = Field(description="in a notebook: /projects/<project>/<dataset>/v<version>/<path>")
+    n_files: int
+    size: Size
+    execution: str = Field(description="run that made it, as run007; empty for what was brought in")
+    created_at: datetime
+    meta: dict[str, Any]
+
+
+class EntryPage(Wire):
+    total: int
+    items: list[EntryOut]
+
+
+class EntryPatch(Wire):
+    name: Title | None = None
+    data_type: str | None = None
+    file_format: str | None = None
+
+
+class FileOut(Wire):
+    id: Identifier
+    path: str
+    size: Size
+    sha256: Sha256
+
+
+class FilePage(Wire):
+    total: int
+    items: list[FileOut]
+
+
+class VersionOut(Wire):
+    number: int
+    digest: Sha256
+    size: Size
+    n_files: int
+    created_by: str
+    created_at: datetime
+    run_id: Identifier
+    path: str = Field(description="folder in a notebook: /projects/<project>/<dataset>/v<number>")
+
+
+class DatasetOut(Wire):
+    id: Identifier
+    project: str
+    name: str
+    title: str
+    description: str
+    created_by: str
+    created_at: datetime
+    trashed_at: datetime | None
+    purge_at: datetime | None
+    versions: list[VersionOut]
+
+
+class DatasetPage(Wire):
+    total: int
+    items: list[DatasetOut]
+
+
+class DatasetPatch(Wire):
+    title: Title | None = None
+    description: Annotated[str, Field(max_length=10_000)] | None = None
+
+
+class UploadFileIn(Wire):
+    path: Annotated[str, Field(min_length=1, max_length=4096, description="relative path, / between folders")]
+    size: Size
+    sha256: Sha256 | None = None
+
+
+class UploadIn(Wire):
+    project: ProjectName
+    title: Title = Field(description="of the dataset; an existing title in the project gets a new version")
+    files: Annotated[list[UploadFileIn], Field(min_length=1, max_length=100_000)]
+    data_type: str | None = None
+    file_format: str | None = None
+    unpack: bool = Field(default=True, description="unpack ZIP and TAR archives")
+    source: Literal["upload", "notebook"] = "upload"
+
+
+class UploadFileOut(Wire):
+    id: Identifier
+    path: str
+    size: Size
+    offset: Size = Field(description="bytes that have arrived")
+    present: bool = Field(description="the project already holds these bytes: nothing to send")
+
+
+class UploadOut(Wire):
+    id: Identifier
+    project: str
+    title: str
+    state: Literal["open", "importing", "done", "failed", "cancelled", "expired"]
+    reason: str
+    run_id: Identifier | None
+    created_at: datetime
+    expires_at: datetime
+    size: Size
+    received: Size
+    files: list[UploadFileOut]
+
+
+class UploadList(Wire):
+    items: list[UploadOut]
+
+
+class DigestIn(Wire):
+    sha256: Sha256
+
+
+class ViewOut(Wire):
+    """How to look at an entry: the panel fetches `content_path` below the API's root."""
+
+    kind: Literal["volume", "image", "table", "text", "none"]
+    name: str
+    content_path: str = ""
+    reason: str = Field(default="", description="for `none`: why, in a sentence")
+
+
+class TypeFormat(Wire):
+    data_type: str
+    file_format: str
+
+
+class ToolInput(Wire):
+    name: str
+    title: str
+    description: str = ""
+    accepts: list[TypeFormat] = Field(description="any of these; * stands for every data type")
+    minimum: int = 1
+    maximum: int = 1
+
+
+class ToolOutput(Wire):
+    name: str
+    title: str
+    data_type: str
+    file_format: str
+
+
+class ToolResources(Wire):
+    cpu: float = Field(gt=0, description="cores")
+    memory: Size
+    time: int = Field(gt=0, description="seconds")
+    gpu: int = 0
+
+
+class ToolOut(Wire):
+    name: str
+    version: str
+    title: str
+    description: str
+    keywords: list[str]
+    digest: Sha256
+    inputs: list[ToolInput]
+    arguments: dict[str, Any] = Field(description="JSON Schema 2020-12 of the arguments, in the order of the form")
+    outputs: list[ToolOutput]
+    resources: ToolResources
+    eligible: bool
+    reason: str = Field(description="why the selection does not fit; empty when it does")
+    assignment: dict[str, list[Identifier]] = Field(description="how the selection fills the inputs")
+
+
+class ToolList(Wire):
+    items: list[ToolOut]
+
+
+class RunIn(Wire):
+    tool: Annotated[str, Field(max_length=100)]
+    version: str | None = None
+    project: ProjectName = Field(description="where the result goes")
+    inputs: dict[str, list[Identifier]]
+    arguments: dict[str, Any] = {}
+    output_title: Title | None = None
+
+
+class RunOut(Wire):
+    id: Identifier
+    number: int
+    label: str = Field(description="run007")
+    project: str
+    owner: str
+    kind: Literal["import", "tool"]
+    title: str
+    state: RunState
+    reason: str
+    progress: float = Field(ge=0, le=1)
+    progress_text: str
+    tool: str | None
+    tool_version: str | None
+    inputs: dict[str, Any]
+    arguments: dict[str, Any]
+    output_dataset_id: Identifier | None
+    output_version: int | None
+    exit_code: int | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    cancellable: bool
+
+
+class RunPage(Wire):
+    total: int
+    items: list[RunOut]
+
+
+class LogChunk(Wire):
+    offset: int = Field(description="bytes; ask again from here")
+    text: str
+    end: bool = Field(description="the run has ended and everything was sent")
+
+
+class AccessToken(Wire):
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"
+    expires_at: datetime
+
+
+class AuditEventIn(Wire):
+    """What hub and authenticator report; only they hold the token for it."""
+
+    event_id: Identifier
+    at: datetime
+    actor: Annotated[str, Field(max_length=200)]
+    action: Annotated[str, Field(max_length=100)]
+    resource: Annotated[str, Field(max_length=500)]
+    outcome: Literal["success", "denied", "failure"]
+    detail: dict[str, Any] = {}
+
+
+class AuditEventOut(Wire):
+    seq: int
+    at: str
+    actor: str
+    action: str
+    resource: str
+    outcome: str
+    detail: dict[str, Any]
+
+
+class AuditPage(Wire):
+    total: int
+    items: list[AuditEventOut]

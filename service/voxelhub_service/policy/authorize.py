@@ -1,0 +1,76 @@
+"""The one authorisation: may this actor do this to that? Routes and features only declare action and resource.
+
+What a stranger may not see does not exist for them: without any role in a project the answer is 404, the same as for
+an id that was never made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..errors import Problem, forbidden, not_found
+from ..identity.actor import Actor
+from ..models import Project
+
+Need = Literal["anyone", "member", "steward", "owner", "administrator", "auditor"]
+
+# action -> the least role that may do it. An action that is not in this table is refused.
+RULES: dict[str, Need] = {
+    "self.read": "anyone",
+    "token.issue": "anyone",
+    "vocabulary.read": "anyone",
+    "tool.read": "anyone",
+    "events.read": "anyone",
+    "project.read": "member",
+    "project.configure": "administrator",
+    "dataset.read": "member",
+    "dataset.write": "member",
+    "dataset.trash": "member",
+    "file.download": "member",
+    "upload.write": "member",
+    "run.read": "member",
+    "run.create": "member",
+    "run.cancel": "member",
+    "run.cancel_others": "steward",
+    "audit.read": "auditor",
+}
+_RANK = {"member": 0, "steward": 1, "owner": 2}
+
+
+@dataclass(frozen=True)
+class Decision:
+    allowed: bool
+    problem: Problem | None = None
+
+
+def decide(actor: Actor, action: str, project: Project | None = None) -> Decision:
+    """A pure decision. `project` is None for actions that belong to none, and for one that does not exist."""
+    need = RULES.get(action)
+    if need is None or not actor.allowed:
+        return Decision(False, forbidden("You may not do this.", "Ask an administrator for the group that allows it."))
+    if actor.kind == "system" or need == "anyone":
+        return Decision(True)
+    if need == "auditor":
+        allowed = actor.admin or "data-protection-officer" in actor.roles
+        return Decision(allowed, None if allowed else forbidden("Only administrators and data-protection officers read the audit log."))
+    role = actor.project_roles.get(project.name) if project is not None else None
+    if project is not None and project.kind == "personal" and project.owner != actor.name:
+        role = None
+    if actor.admin and project is not None and action in {"project.read", "project.configure"}:
+        return Decision(True)
+    if role is None or project is None:
+        return Decision(False, not_found())
+    if need == "administrator" or _RANK[role] < _RANK[need]:
+        return Decision(False, forbidden(f"This needs the role {need} in the project; yours is {role}."))
+    if action == "file.download" and not project.open:
+        return Decision(False, forbidden("Files of a clinical project stay inside VoxelHub.", "Work with them in a notebook or a tool."))
+    return Decision(True)
+
+
+def require(actor: Actor, action: str, project: Project | None = None) -> None:
+    """Raise the Problem of a refusal; the API's error handler appends the audit event of a denial."""
+    decision = decide(actor, action, project)
+    if decision.problem is not None:
+        decision.problem.denied = (action, f"project:{project.name}" if project is not None else "")
+        raise decision.problem

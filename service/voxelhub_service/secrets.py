@@ -1,0 +1,51 @@
+"""Secrets of one installation: made once, one file each with mode 0600, read at use and never logged."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+NAMES = (
+    "audit-key",                # keyed hash of the audit chain; only the service reads it
+    "vault-key",                # wraps users' credentials of linked accounts
+    "hub-crypt-key",            # encrypts auth_state in the hub's database
+    "hub-cookie-secret",
+    "proxy-token",              # hub -> configurable-http-proxy
+    "service-hub-token",        # service -> hub API
+    "culler-hub-token",         # culler and eviction -> hub API
+    "events-token",             # hub -> service: audit events
+    "oidc-client-secret",       # hub's client at Keycloak
+    "directory-client-secret",  # reads whether a user still exists
+    "api-client-secret",        # audience `voxelhub-api`
+    "keycloak-admin-password",
+    "keycloak-db-password",
+)
+
+
+def ensure_secrets(folder: Path) -> None:
+    """Make the missing ones; never overwrite. Survives a kill: a file appears complete or not at all."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)
+    for name in NAMES:
+        path = folder / name
+        if path.exists():
+            continue
+        part = folder / f".{name}.{os.getpid()}"
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(part, path)
+        except FileExistsError:
+            pass
+        part.unlink()
+
+
+def read_secret(folder: Path, name: str) -> str:
+    """The secret as 64 hexadecimal digits; KeyError for a name that does not exist."""
+    if name not in NAMES:
+        raise KeyError(name)
+    return (folder / name).read_text().strip()

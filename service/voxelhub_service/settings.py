@@ -1,0 +1,177 @@
+"""Every setting of a VoxelHub installation, declared once: type, safe default, help with unit.
+
+A setting is read from the environment as `VOXELHUB_<NAME>`. Unknown `VOXELHUB_` variables are refused, so a typing
+error never passes for a default.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+GIB = 1024**3
+# Variables that carry our prefix but are no setting: what a notebook server or a test hands to its children.
+NOT_SETTINGS = {"VOXELHUB_API_URL", "VOXELHUB_ENVS", "VOXELHUB_KILL_AT", "VOXELHUB_SHARED"}
+
+
+class SettingsError(ValueError):
+    """A setting is missing, unknown or unsafe; the text says what would be right."""
+
+
+def setting(default: Any, help: str) -> Any:
+    """A field whose help names its unit; the reference page in docs/ is generated from it."""
+    return field(default=default, metadata={"help": help})
+
+
+@dataclass(frozen=True)
+class Settings:
+    state_dir: Path = setting(Path(".voxelhub"), "Folder of all state: database, projects, homes, secrets, logs.")
+    envs_dir: Path = setting(Path(".envs"), "Folder of the environments that the set-up makes; can be made again.")
+    host: str = setting("127.0.0.1", "Address the proxy listens on. Other than loopback is refused without TLS.")
+    port: int = setting(8000, "Port of the proxy, the only one a browser needs.")
+    public_url: str = setting("", "Address users type, without a path; empty means http(s)://<host>:<port>.")
+    tls_cert: str = setting("", "PEM file of the certificate the proxy shows; needed with tls_key off loopback.")
+    tls_key: str = setting("", "PEM file of the key of tls_cert.")
+    hub_port: int = setting(8081, "Loopback port of JupyterHub.")
+    proxy_api_port: int = setting(8001, "Loopback port of the proxy's own API.")
+    service_port: int = setting(8002, "Loopback port of the service API.")
+    keycloak_port: int = setting(8180, "Loopback port of Keycloak.")
+    keycloak_management_port: int = setting(9180, "Loopback port of Keycloak's health page.")
+    isolation: bool = setting(True, "Run notebook servers and tools in bubblewrap. Only for a single user may it be off.")
+    auth_refresh_age: int = setting(10, "Seconds after which the hub asks Keycloak again about a user.")
+    token_min_life: int = setting(30, "Seconds an access token must still live, or it is refreshed first.")
+    outage_grace: int = setting(90, "Seconds that known users stay signed in while Keycloak does not answer.")
+    activity_interval: int = setting(15, "Seconds between a server's activity reports; each also checks its user.")
+    cull_timeout: int = setting(3600, "Seconds without activity after which a notebook server is stopped.")
+    cull_warning: int = setting(300, "Seconds before culling at which JupyterLab warns.")
+    cull_every: int = setting(60, "Seconds between two looks at idle servers.")
+    profiles_file: str = setting("", "YAML file of server profiles; empty means the ones that ship.")
+    project_quota: int = setting(100 * GIB, "Bytes a new project may hold.")
+    upload_expiry: int = setting(3 * 86400, "Seconds after its last byte at which an unfinished upload is dropped.")
+    upload_idle: int = setting(60, "Seconds without a byte after which an upload request is ended (it can resume).")
+    trash_days: int = setting(30, "Days a deleted dataset stays in the trash.")
+    archive_max_bytes: int = setting(50 * GIB, "Bytes that one unpacked archive may hold.")
+    archive_max_files: int = setting(200_000, "Files that one unpacked archive may hold.")
+    archive_max_ratio: int = setting(200, "Unpacked size over packed size above which an archive is refused.")
+    run_slots: int = setting(2, "Tool runs that execute at the same time on this machine.")
+    run_max_output: int = setting(20 * GIB, "Bytes a run may write before it is ended.")
+    min_free: int = setting(256 * 1024**2, "Free bytes on the state folder's disk below which uploads are refused.")
+
+    @property
+    def base_url(self) -> str:
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        return f"{'https' if self.tls_cert else 'http'}://{self.host}:{self.port}"
+
+    @property
+    def hub_api_url(self) -> str:
+        return f"http://127.0.0.1:{self.hub_port}/hub/api"
+
+    @property
+    def service_url(self) -> str:
+        """Address of the service API for kernels, panels' proxies and the hub; loopback, prefix included."""
+        return f"http://127.0.0.1:{self.service_port}/services/voxelhub"
+
+    @property
+    def keycloak_url(self) -> str:
+        return f"http://127.0.0.1:{self.keycloak_port}"
+
+    @property
+    def issuer(self) -> str:
+        return f"{self.keycloak_url}/realms/voxelhub"
+
+    @property
+    def database_url(self) -> str:
+        return f"sqlite:///{self.state_dir / 'service' / 'voxelhub.db'}"
+
+    @property
+    def projects_dir(self) -> Path:
+        """Published dataset versions: projects/<project>/<dataset>/v<N>/… with v<N>.sha256 beside it."""
+        return self.state_dir / "projects"
+
+    @property
+    def uploads_dir(self) -> Path:
+        return self.state_dir / "service" / "uploads"
+
+    @property
+    def staging_dir(self) -> Path:
+        """Same file system as projects_dir, so that publishing is a rename."""
+        return self.state_dir / "service" / "staging"
+
+    @property
+    def derived_dir(self) -> Path:
+        """Cache of previews; may be deleted at any time."""
+        return self.state_dir / "service" / "derived"
+
+    @property
+    def runs_dir(self) -> Path:
+        return self.state_dir / "runs"
+
+    @property
+    def homes_dir(self) -> Path:
+        return self.state_dir / "homes"
+
+    @property
+    def secrets_dir(self) -> Path:
+        return self.state_dir / "secrets"
+
+    @property
+    def audit_dir(self) -> Path:
+        """Head mirror (head.json) and the spool of events written while the service was down."""
+        return self.state_dir / "audit"
+
+    @property
+    def logs_dir(self) -> Path:
+        return self.state_dir / "logs"
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment; raises SettingsError with the sentence to show."""
+    environ = os.environ if environ is None else environ
+    known = {f"VOXELHUB_{f.name.upper()}": f for f in fields(Settings)}
+    unknown = sorted(k for k in environ if k.startswith("VOXELHUB_") and k not in known and k not in NOT_SETTINGS)
+    if unknown:
+        raise SettingsError(f"Unknown setting {', '.join(unknown)}. `voxelhub doctor --settings` lists the known ones.")
+    values = {f.name: _parse(name, environ[name], f.default) for name, f in known.items() if name in environ}
+    for name in ("state_dir", "envs_dir"):
+        values[name] = Path(values.get(name, getattr(Settings, name))).resolve()
+    settings = Settings(**values)
+    _refuse_unsafe(settings)
+    return settings
+
+
+def _parse(name: str, text: str, default: Any) -> Any:
+    if isinstance(default, bool):
+        if text.lower() in {"1", "true", "yes", "on"}:
+            return True
+        if text.lower() in {"0", "false", "no", "off"}:
+            return False
+        raise SettingsError(f"{name} is {text!r}; write true or false.")
+    if isinstance(default, int):
+        if not text.isdecimal():
+            raise SettingsError(f"{name} is {text!r}; write a whole number.")
+        return int(text)
+    return Path(text) if isinstance(default, Path) else text
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _refuse_unsafe(settings: Settings) -> None:
+    if not is_loopback(settings.host) and not (settings.tls_cert and settings.tls_key):
+        raise SettingsError(
+            f"VOXELHUB_HOST is {settings.host}, which other machines can reach, and no TLS certificate is set. "
+            "Set VOXELHUB_TLS_CERT and VOXELHUB_TLS_KEY, or keep 127.0.0.1."
+        )
+    if settings.token_min_life <= settings.auth_refresh_age:
+        raise SettingsError("VOXELHUB_TOKEN_MIN_LIFE must be above VOXELHUB_AUTH_REFRESH_AGE, or kernels get expired tokens.")
