@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ENVS = Path(os.environ.get("VOXELHUB_ENVS", ROOT / ".envs"))
+ENVS = Path(os.environ.get("VOXELHUB_ENVS_DIR", ROOT / ".envs"))
 UV_VERSION = "0.13.9"
 KEYCLOAK_VERSION = "26.7.3"
 KEYCLOAK_ARTIFACT = f"org.keycloak:keycloak-quarkus-dist:tar.gz:{KEYCLOAK_VERSION}"

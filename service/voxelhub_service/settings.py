@@ -15,7 +15,7 @@ from typing import Any
 
 GIB = 1024**3
 # Variables that carry our prefix but are no setting: what a notebook server or a test hands to its children.
-NOT_SETTINGS = {"VOXELHUB_API_URL", "VOXELHUB_ENVS", "VOXELHUB_KILL_AT", "VOXELHUB_SHARED"}
+NOT_SETTINGS = {"VOXELHUB_API_URL", "VOXELHUB_KILL_AT", "VOXELHUB_SHARED"}
 
 
 class SettingsError(ValueError):
