@@ -15,7 +15,9 @@ from typing import Any
 
 GIB = 1024**3
 # Variables that carry our prefix but are no setting: what a notebook server or a test hands to its children.
-NOT_SETTINGS = {"VOXELHUB_API_URL", "VOXELHUB_KILL_AT", "VOXELHUB_SHARED"}
+NOT_SETTINGS = {
+    "VOXELHUB_API_URL", "VOXELHUB_INSTALLATION", "VOXELHUB_KILL_AT", "VOXELHUB_SHARED", "VOXELHUB_PROJECTS", "VOXELHUB_PROJECTS_DIR", "VOXELHUB_PROFILE",
+}
 
 
 class SettingsError(ValueError):
