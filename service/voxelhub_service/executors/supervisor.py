@@ -1,0 +1,212 @@
+"""Carries one run: `python -m voxelhub_service.executors.supervisor <run folder>`.
+
+A process of its own session, so that it outlives the worker. It claims the attempt, starts the program behind bubblewrap
+and its limits, takes in what it prints, and writes status.json: the result is there, or the supervisor is gone and the
+kernel ended the program with it (PR_SET_PDEATHSIG). It holds no database connection and no secret.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+import psutil
+from voxelhub_sandbox.bubblewrap import Sandbox, bwrap_command
+from voxelhub_sandbox.limits import Confinement, Limits
+
+from ..checkpoints import reached
+from .base import Outcome
+from .folder import RunFolder, identity, write_json
+from .output import Output
+
+GRACE, LOOK = 5.0, 0.25  # seconds between TERM and KILL; between two looks
+PR_SET_PDEATHSIG = 1
+
+
+class Supervisor:
+    def __init__(self, folder: RunFolder, attempt: int) -> None:
+        self.folder, self.attempt, self.job = folder, attempt, folder.read_job()
+        self.asked_to_stop = False
+        self._written = ""
+
+    def run(self) -> None:
+        signal.signal(signal.SIGTERM, self._on_term)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self.started_at = now()
+        self.folder.outputs.mkdir(exist_ok=True)
+        job = self.job
+        limits = Limits(job.cpu, job.memory, job.pids, job.time, job.output)
+        output = Output(self.folder.log)
+        name = f"run-{self.folder.path.name}-{self.attempt}"
+        with Confinement(limits, name, output=Path(job.outputs)) as self.confinement:
+            self._write("running", output)
+            reached("supervisor.started")
+            try:
+                process = self._start()
+            except OSError as error:
+                self._end(output, "failed", f"The program could not be started ({error.strerror}).", None)
+                return
+            self.confinement.watch(process.pid)
+            reached("supervisor.tool_started")
+            outcome, reason = self._follow(process, output)
+            self._end_tree(process)
+            output.close()
+            reached("supervisor.tool_ended")
+            code = process.wait()
+            if outcome is None:
+                outcome, reason = self._judge(code, output)
+            self._end(output, outcome, reason, code)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        job, parent = self.job, os.getpid()
+
+        def in_child() -> None:
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:  # the supervisor died before the line above
+                os._exit(1)
+            self.confinement.join()
+
+        where = "/" if job.mode == "sandbox" else job.cwd
+        environ = {"bare": job.environ, "sandbox": {}, "trusted": {**os.environ, **job.environ}}[job.mode]
+        return subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                start_new_session=True, preexec_fn=in_child, env=environ, cwd=where)
+
+    def _command(self) -> list[str]:
+        job = self.job
+        if job.mode != "sandbox":
+            return job.command
+        sandbox = Sandbox(
+            [(Path(outside), inside) for outside, inside in job.read_only],
+            [(Path(outside), inside) for outside, inside in job.read_write],
+            job.environ, job.cwd, network=job.network, hostname="voxelhub-tool",
+        )
+        if job.memory:  # its private /tmp is memory
+            sandbox = replace(sandbox, tmp_bytes=max(64 * 1024**2, job.memory // 2))
+        return bwrap_command(sandbox, job.command)
+
+    def _follow(self, process: subprocess.Popen[bytes], output: Output) -> tuple[Outcome | None, str]:
+        """Until the program ends or must end: None for an end of its own, else what ended it."""
+        assert process.stdout is not None
+        pipe = process.stdout.fileno()
+        os.set_blocking(pipe, False)
+        next_look = 0.0
+        while True:
+            ready, _, _ = select.select([pipe], [], [], LOOK)
+            if ready:
+                with contextlib.suppress(BlockingIOError):
+                    if data := os.read(pipe, 1 << 16):
+                        output.feed(data)
+                    elif process.poll() is None:
+                        time.sleep(0.05)  # it closed its output and goes on
+            if self.folder.cancel.exists():
+                return "cancelled", "Cancelled while it was running."
+            if self.asked_to_stop:
+                return "failed", "VoxelHub was stopped while this ran; run it again."
+            if time.monotonic() >= next_look:
+                next_look = time.monotonic() + LOOK
+                if reason := self.confinement.breach():
+                    return "failed", reason
+                self._write("running", output)
+            if process.poll() is not None:
+                self._drain(pipe, output)
+                if reason := self.confinement.breach():
+                    return "failed", reason
+                return None, ""
+
+    def _drain(self, pipe: int, output: Output) -> None:
+        """What was printed before the end; a grandchild that still holds the pipe is not waited for."""
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(pipe, 1 << 16):
+                output.feed(data)
+
+    def _judge(self, code: int, output: Output) -> tuple[Outcome, str]:
+        if code == 0:
+            return "ok", ""
+        if output.error:
+            return "failed", output.error
+        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+        return "failed", f"The program {how}; the end of its log says more."
+
+    def _end_tree(self, process: subprocess.Popen[bytes]) -> None:
+        """TERM to all of the program's processes, a grace, then KILL to whatever is left."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.poll() is None:
+                for one in self._below(process.pid):
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        one.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(GRACE)
+        self.confinement.kill()
+        if self.job.mode != "sandbox":
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def _below(self, pid: int) -> list[psutil.Process]:
+        """The program's processes; bubblewrap's own two would die of TERM and take the program's grace with them."""
+        root = psutil.Process(pid)
+        tree = root.children(recursive=True)
+        if self.job.mode != "sandbox":
+            return [root, *tree]
+        inner = {child.pid for child in root.children()}
+        return [one for one in tree if one.pid not in inner]
+
+    def _write(self, state: str, output: Output, **more: object) -> None:
+        usage = self.confinement.usage
+        status = {
+            "state": state, "attempt": self.attempt, "supervisor": identity(), "started_at": self.started_at,
+            "method": self.confinement.method, "progress": output.progress, "progress_text": output.progress_text,
+            "usage": {"cpu_seconds": round(usage.cpu_seconds, 2), "peak_memory": usage.peak_memory, "output": usage.output},
+            **more,
+        }
+        seen = f"{state} {output.progress} {output.progress_text}"
+        if seen != self._written:
+            self._written = seen
+            write_json(self.folder.status, status)
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                os.utime(self.folder.status)  # the heartbeat
+
+    def _end(self, output: Output, outcome: Outcome, reason: str, code: int | None) -> None:
+        self.confinement.measure()
+        self._write("ended", output, outcome=outcome, reason=reason, exit_code=code, ended_at=now())
+
+    def _on_term(self, _signal: int, _frame: FrameType | None) -> None:
+        self.asked_to_stop = True
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def main() -> int:
+    folder, attempt = RunFolder(Path(sys.argv[1])), int(sys.argv[2])
+    if not folder.claim(attempt):
+        return 0
+    supervisor = Supervisor(folder, attempt)
+    try:
+        supervisor.run()
+    except Exception:  # the worker must not wait for a result that never comes
+        traceback.print_exc()
+        reason = "The supervisor of this run failed; an administrator finds why in its supervisor.log."
+        write_json(folder.status, {
+            "state": "ended", "attempt": attempt, "supervisor": identity(), "started_at": now(), "ended_at": now(), "method": "",
+            "progress": 0.0, "progress_text": "", "usage": {}, "outcome": "failed", "reason": reason, "exit_code": None,
+        })
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
