@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
+from support.specs import ENVS, SPECS, install
 
-ROOT = Path(__file__).resolve().parents[2]
-SPECS = ROOT / "kernels/specs"
-ENVS = Path(os.environ.get("VOXELHUB_ENVS_DIR", ROOT / ".envs"))
 NAMES = {"imaging": "Imaging (Python)", "imaging-torch": "Imaging + PyTorch"}
 IMAGING = "numpy scipy pydicom nibabel SimpleITK dask.array distributed ipywidgets ipyniivue matplotlib httpx voxelhub"
-
-
-def install(name: str, folder: Path) -> Path:
-    """The specification as an installation writes it: the template with its environment's Python."""
-    target = folder / "kernels" / name
-    target.mkdir(parents=True)
-    python = ENVS / name / "bin/python"
-    (target / "kernel.json").write_text((SPECS / name / "kernel.json").read_text().replace("{python}", str(python)))
-    return target
 
 
 def run_in_kernel(name: str, code: str, folder: Path, timeout: float = 60) -> str:
