@@ -1,14 +1,17 @@
 """Installs what VoxelHub needs into the clone, without root, from the ordinary package registries.
 
 Runs on the system's Python (3.11 or newer) with the standard library alone. Every step is idempotent: it leaves a
-stamp holding the digest of what it was made from, and does nothing while that digest is the same.
+stamp holding the digest of what it was made from, and does nothing while that digest is the same. A step that was
+killed has left no stamp and is made from the beginning; two set-ups at once take turns.
 
-    python3 hub_config/bootstrap.py core lab imaging tool-dicom-to-nifti keycloak proxy labextension
+    python3 hub_config/bootstrap.py core lab imaging tool-dicom-to-nifti keycloak proxy labextension kernelspecs
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -17,7 +20,7 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,6 +61,19 @@ def run(command: list[str], **options: object) -> None:
         raise SetupError(f"`{' '.join(map(str, command[:4]))} …` ended with code {done.returncode}; its message is above.")
 
 
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """One set-up at a time per folder of environments."""
+    ENVS.mkdir(parents=True, exist_ok=True)
+    with (ENVS / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another set-up is at work here; waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def digest(parts: Iterable[bytes | str | Path]) -> str:
     total = hashlib.sha256()
     for part in parts:
@@ -73,9 +89,12 @@ def once(name: str, made_from: str, make: Callable[[], None]) -> None:
     if stamp.exists() and stamp.read_text() == made_from:
         return
     started = time.monotonic()
-    make()
     stamp.parent.mkdir(parents=True, exist_ok=True)
-    stamp.write_text(made_from)
+    stamp.unlink(missing_ok=True)
+    make()
+    part = stamp.with_suffix(".part")
+    part.write_text(made_from)
+    part.replace(stamp)
     say(f"{name} ready in {time.monotonic() - started:.0f} s")
 
 
@@ -87,6 +106,7 @@ def uv() -> Path:
     path = ENVS / "boot" / "bin" / "uv"
 
     def make() -> None:
+        shutil.rmtree(ENVS / "boot", ignore_errors=True)
         run([sys.executable, "-m", "venv", str(ENVS / "boot")])
         run([str(python_of("boot")), "-m", "pip", "install", "-q", "--disable-pip-version-check", f"uv=={UV_VERSION}"])
 
@@ -104,7 +124,7 @@ def environment(name: str) -> None:
         say(f"installing environment {name}{size}")
         target = ENVS / name
         shutil.rmtree(target, ignore_errors=True)
-        quiet = {**os.environ, "UV_COMPILE_BYTECODE": "1", "UV_LINK_MODE": os.environ.get("UV_LINK_MODE", "copy")}
+        quiet = {**os.environ, "UV_COMPILE_BYTECODE": "1", "UV_LINK_MODE": os.environ.get("UV_LINK_MODE", "hardlink")}
         run([str(tool), "venv", "-q", "--python", sys.executable, str(target)], env=quiet)
         run([str(tool), "pip", "install", "-q", "--require-hashes", "--no-deps", "-r", str(lock),
              "--python", str(target / "bin/python")], env=quiet)
@@ -199,9 +219,31 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def kernelspecs() -> None:
+    """One kernel per installed environment of kernels/specs; the notebook server's own Python is none."""
+    environment("lab")
+    prefix = ENVS / "lab"
+    target = prefix / "share" / "jupyter" / "kernels"
+    for source in sorted((ROOT / "kernels" / "specs").iterdir()):
+        shutil.rmtree(target / source.name, ignore_errors=True)
+        if not python_of(source.name).exists():
+            continue
+        shutil.copytree(source, target / source.name)
+        spec = json.loads((source / "kernel.json").read_text())
+        spec["argv"] = [str(python_of(source.name)) if part == "{python}" else part for part in spec["argv"]]
+        (target / source.name / "kernel.json").write_text(json.dumps(spec, indent=1))
+    shutil.rmtree(target / "python3", ignore_errors=True)
+    config = prefix / "etc" / "jupyter" / "jupyter_server_config.d" / "voxelhub_kernels.json"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text(json.dumps({
+        "KernelSpecManager": {"ensure_native_kernel": False}, "MultiKernelManager": {"default_kernel_name": "imaging"},
+    }))
+
+
 STEPS: dict[str, Callable[[], None]] = {
     **{name: (lambda name=name: environment(name)) for name in SOURCES},  # type: ignore[misc]
     "npm": npm_ci, "proxy": proxy, "labextension": labextension, "keycloak": keycloak,
+    "kernelspecs": kernelspecs,
 }
 
 
@@ -213,15 +255,18 @@ def main() -> int:
     if wanted.json:
         print(json.dumps({"envs": str(ENVS), "keycloak": str(ENVS / f"keycloak-{KEYCLOAK_VERSION}")}))
         return 0
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - it is the system's Python that runs this file
         say("Python 3.11 or newer is needed; this is " + sys.version.split()[0])
         return 1
-    try:
+    with alone():
         for step in wanted.steps:
-            STEPS[step]()
-    except SetupError as error:
-        say(str(error))
-        return 1
+            try:
+                STEPS[step]()
+            except (SetupError, OSError) as error:
+                say(f"The step {step} failed: {error}")
+                say("It can be run again: what is complete is kept. It needs the package registries (PyPI, npm, Maven Central); "
+                    "without internet, start from the archive that `make bundle` makes on a machine that has it.")
+                return 1
     return 0
 
 

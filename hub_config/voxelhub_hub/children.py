@@ -46,7 +46,8 @@ def _keycloak(settings: Settings) -> Child:
             admin.ensure_realm()
 
     return Child("keycloak", keycloak.command(settings), keycloak.environ(settings),
-                 partial(keycloak.answers, settings, "master"), cwd=keycloak.home(settings), url=settings.keycloak_url, started=realm, ready_timeout=300)
+                 partial(keycloak.answers, settings, "master"), cwd=keycloak.home(settings), url=settings.keycloak_url,
+                 started=realm, ready_timeout=300)
 
 
 def _proxy(settings: Settings) -> Child:

