@@ -1,8 +1,54 @@
-"""Puts tests/ on the path, so that tests say `from support import …`."""
+"""One real installation per session for the tests that ask for it; stages in order, cheap to dear."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+import pytest
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+from support.installation import Installation  # noqa: E402
+
+STAGES = ["spawner", "kernels", "tools", "service", "lab", "hub", "ui", "faults", "kubernetes", "benchmarks", "fresh"]
+running: list[Installation] = []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not config.option.markexpr:
+        config.option.markexpr = "not slow"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _stage(item.path))
+
+
+def _stage(path: Path) -> int:
+    parts = path.relative_to(HERE).parts if path.is_relative_to(HERE) else ()
+    return STAGES.index(parts[0]) if parts and parts[0] in STAGES else len(STAGES)
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """A complete `voxelhub up` on free ports, with its three people; shared by all tests, so leave it as you found it."""
+    with Installation(tmp_path_factory.mktemp("voxelhub") / "state") as started:
+        running.append(started)
+        yield started
+        running.remove(started)
+        logs.update(started.logs())
+
+
+logs: dict[str, str] = {}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """After a failure, the end of each log of the installation."""
+    if terminalreporter.stats.get("failed") or terminalreporter.stats.get("error"):
+        for installation in running:
+            logs.update(installation.logs())
+        for name, text in logs.items():
+            terminalreporter.section(f"log of {name}")
+            terminalreporter.write_line("\n".join(text.splitlines()[-40:]))

@@ -87,6 +87,6 @@ def _worker(settings: Settings) -> Child:
 
 def _answers(url: str, headers: dict[str, str] | None = None) -> bool:
     try:
-        return httpx.get(url, headers=headers, timeout=5).status_code == 200
+        return httpx.get(url, headers=headers, timeout=5, trust_env=False).status_code == 200
     except httpx.HTTPError:
         return False

@@ -47,7 +47,7 @@ class KeycloakAdmin:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._http = httpx.Client(base_url=settings.keycloak_url, timeout=30)
+        self._http = httpx.Client(base_url=settings.keycloak_url, timeout=30, trust_env=False)
         self._token, self._until = "", 0.0
 
     def __enter__(self) -> Self:

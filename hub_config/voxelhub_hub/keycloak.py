@@ -98,6 +98,6 @@ def environ(settings: Settings) -> dict[str, str]:
 def answers(settings: Settings, realm: str = REALM) -> bool:
     """Whether Keycloak serves this realm now (it answers 503 while it starts)."""
     try:
-        return httpx.get(f"{settings.keycloak_url}/realms/{realm}", timeout=5).status_code == 200
+        return httpx.get(f"{settings.keycloak_url}/realms/{realm}", timeout=5, trust_env=False).status_code == 200
     except httpx.HTTPError:
         return False
