@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import httpx
+from voxelhub_spawner.shared import Shared
 
 log = logging.getLogger("voxelhub.audit")
 RETRY = 2.0  # seconds until a service that did not answer is asked again
@@ -36,7 +37,7 @@ def make_event(actor: str, action: str, resource: str, outcome: str = "success",
     }
 
 
-class AuditClient:
+class AuditClient(Shared):
     """`record` may be called from any thread; one thread of ours writes the spool and sends it."""
 
     def __init__(self, url: str, token: str, spool: Path) -> None:
@@ -106,7 +107,11 @@ class AuditClient:
                 for path in self._files():
                     with contextlib.suppress(FileNotFoundError), locked(path) as file:  # the service may be faster
                         for event in events_in(file):
-                            client.post(self._url, json=event).raise_for_status()
+                            answer = client.post(self._url, json=event)
+                            if answer.status_code == 422:
+                                log.error("the service does not understand the audit event %s", event.get("event_id"))
+                                continue
+                            answer.raise_for_status()
                         path.unlink(missing_ok=True)
         except httpx.HTTPError as error:
             log.debug("audit events wait in the spool: %s", type(error).__name__)

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 
 import httpx
+from voxelhub_spawner.shared import Shared
 
 from .claims import allowed, group_path
 from .realm import DIRECTORY_CLIENT
@@ -36,7 +37,7 @@ class Standing:
         return "account disabled" if not self.enabled else "left the allowed groups"
 
 
-class Standings:
+class Standings(Shared):
     """A client of Keycloak's admin REST. Raises httpx.HTTPError when Keycloak does not answer or does not let us ask."""
 
     def __init__(self, keycloak_url: str, realm: str, secret: str) -> None:

@@ -1,0 +1,53 @@
+"""The page on which a user chooses a profile: cards that are radio buttons, readable without JavaScript or colour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from .profiles import Profile, default_profile, gib
+
+STYLE = """<style>
+.vh-profiles { border: 0; margin: 0 0 1rem; padding: 0; display: grid; gap: .9rem;
+  grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); }
+.vh-profiles legend { font-size: 1rem; margin-bottom: .75rem; color: var(--bs-secondary-color, inherit); grid-column: 1 / -1; }
+.vh-profile { position: relative; display: flex; flex-direction: column; gap: .5rem; cursor: pointer; padding: 1.1rem 1.2rem;
+  border: 1px solid var(--bs-border-color, #8886); border-radius: .8rem; background: var(--bs-body-bg, transparent);
+  transition: border-color .12s, box-shadow .12s; }
+.vh-profile:hover { border-color: var(--vh-accent); }
+.vh-profile:has(:checked) { border-color: var(--vh-accent); box-shadow: 0 0 0 2px var(--vh-accent); }
+.vh-profile:has(:focus-visible) { outline: 3px solid var(--vh-accent); outline-offset: 3px; }
+.vh-profile input { position: absolute; inset-block-start: 1.25rem; inset-inline-end: 1.2rem; width: 1.1rem; height: 1.1rem;
+  accent-color: var(--vh-accent); }
+.vh-profile strong { font-size: 1.15rem; padding-inline-end: 2rem; }
+.vh-profile p { margin: 0; color: var(--bs-secondary-color, inherit); }
+.vh-profile dl { margin: auto 0 0; display: grid; grid-template-columns: auto 1fr; gap: .15rem .8rem;
+  font-variant-numeric: tabular-nums; }
+.vh-profile dt { font-weight: 400; color: var(--bs-secondary-color, inherit); }
+.vh-profile dd { margin: 0; text-align: end; font-weight: 600; }
+</style>"""
+
+
+def options_form(profiles: Sequence[Profile], chosen: str = "") -> str:
+    """HTML for the hub's spawn page. `chosen` is the name of the profile of the last time, when there was one."""
+    if not profiles:
+        return '<p role="alert">There is no server profile for you on this machine. Ask an administrator for one.</p>'
+    first = next((p for p in profiles if p.name == chosen), default_profile(profiles))
+    cards = "\n".join(_card(p, p is first) for p in profiles)
+    legend = "<legend>How large should your notebook server be?</legend>"
+    return f'{STYLE}\n<fieldset class="vh-profiles">{legend}\n{cards}\n</fieldset>'
+
+
+def _card(profile: Profile, checked: bool) -> str:
+    rows = [("CPU", f"{profile.cpu:g} core{'' if profile.cpu == 1 else 's'}"), ("Memory", gib(profile.memory))]
+    if profile.gpu_count:
+        rows.append(("GPU", f"{profile.gpu_count} × {profile.gpu_kind or 'any'}"))
+    if profile.price_per_hour:
+        rows.append(("Price", f"{profile.price_per_hour:.2f} {profile.currency} an hour"))
+    facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows)
+    description = f"<p>{escape(profile.description)}</p>" if profile.description else ""
+    mark = " checked" if checked else ""
+    return (
+        f'<label class="vh-profile"><input type="radio" name="profile" value="{escape(profile.name)}"{mark}>'
+        f"<strong>{escape(profile.title)}</strong>{description}<dl>{facts}</dl></label>"
+    )

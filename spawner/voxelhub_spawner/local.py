@@ -1,0 +1,224 @@
+"""Notebook servers on this machine, each in a sandbox of its own, held by a launcher that outlives a killed hub."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+from jupyterhub.spawner import Spawner, SpawnException
+from jupyterhub.utils import random_port
+from sqlalchemy.orm import object_session
+from traitlets import Any as AnyTrait
+from traitlets import Bool, Dict, Float, List, Unicode
+from voxelhub_sandbox.bubblewrap import unavailable
+
+from .form import options_form
+from .gpus import GpuPool, shared_devices
+from .launcher import Order
+from .mounts import (
+    Places,
+    ensure_home,
+    ensure_projects,
+    installed_kernels,
+    read_only_mounts,
+    server_arguments,
+    server_environ,
+)
+from .profiles import Profile, Refused, ServerSpec, resolve, visible_profiles
+
+Report = Callable[..., None]
+
+
+class LocalIsolatedSpawner(Spawner):  # type: ignore[misc]
+    """Starts `jupyterhub-singleuser` of the `lab` environment behind bubblewrap, with the profile's limits."""
+
+    isolation = Bool(True, help="False starts servers openly: one user only, said in the panel.").tag(config=True)
+    envs_dir = Unicode(help="Folder of the environments.").tag(config=True)
+    homes_dir = Unicode(help="Folder of the users' homes.").tag(config=True)
+    projects_dir = Unicode(help="Folder of the published dataset versions.").tag(config=True)
+    logs_dir = Unicode(help="Folder of the servers' logs.").tag(config=True)
+    variables = Dict(help="Further environment variables of every server.").tag(config=True)
+    profiles = List(help="voxelhub_spawner.profiles.Profile, in the order of the form.").tag(config=True)
+    limits = AnyTrait(help="voxelhub_spawner.profiles.Limits of this machine.").tag(config=True)
+    gpus = AnyTrait(GpuPool([]), help="The machine's one GpuPool.").tag(config=True)
+    grace = Float(10.0, help="Seconds between asking a server to end and killing it.").tag(config=True)
+    slug_for = AnyTrait(help="User name -> name of the home folder.").tag(config=True)
+    projects_for = AnyTrait(help="User name, groups -> names of the projects to mount.").tag(config=True)
+    report = AnyTrait(lambda *_, **__: None, help="Called as report(actor, action, resource, outcome, detail).").tag(config=True)
+
+    proc: subprocess.Popen[bytes] | None = None
+    pid = 0
+    born = 0.0  # start time of `pid`: a number that was used again is not our launcher
+    projects: list[str]
+    spec: ServerSpec | None = None
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.projects = []
+        self.options_form = self._form
+        self.apply_user_options = lambda *_: None  # `decide` does
+        self.options_from_form = lambda form: {"profile": form.get("profile", [""])[0]}
+
+    # what the hub keeps for us between two of its lives
+
+    def get_state(self) -> dict[str, Any]:
+        state = super().get_state()
+        if self.pid:
+            state |= {"pid": self.pid, "born": self.born, "projects": self.projects, "devices": self._devices(),
+                      "profile": self.spec.profile if self.spec else ""}
+        return dict(state)
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        super().load_state(state)
+        self.pid, self.born = state.get("pid", 0), state.get("born", 0.0)
+        self.projects = state.get("projects", [])
+        if self.pid:
+            self.gpus.claim(self._log_name, state.get("devices", []))
+
+    def clear_state(self) -> None:
+        super().clear_state()
+        self.pid, self.born, self.projects = 0, 0.0, []
+        self.gpus.release(self._log_name)
+
+    # decisions
+
+    @property
+    def _groups(self) -> set[str]:
+        return {group.name for group in self.user.groups}
+
+    async def _form(self, _: Spawner) -> str:
+        profiles: list[Profile] = visible_profiles(self._groups, self.profiles, self.limits)
+        return options_form(profiles, str((self.user_options or {}).get("profile", "")))
+
+    def decide(self) -> ServerSpec:
+        """The specification for the options of this start; a refusal is shown to the user and audited."""
+        try:
+            return resolve(self._groups, self.user_options or {}, self.profiles, self.limits)
+        except Refused as refusal:
+            self.report(self.user.name, "server.start", self._resource, "denied", {"reason": str(refusal)})
+            raise SpawnException(str(refusal), reason="refused") from None
+
+    @property
+    def _resource(self) -> str:
+        return f"server:{self.user.name}/{self.name}"
+
+    @property
+    def places(self) -> Places:
+        return Places(Path(self.envs_dir), Path(self.homes_dir), Path(self.projects_dir))
+
+    def _devices(self) -> list[str]:
+        return [device for device, holder in self.gpus._holder.items() if holder == self._log_name]
+
+    # life
+
+    async def start(self) -> tuple[str, int]:
+        self.spec = spec = self.decide()
+        if self.isolation and (missing := unavailable()):
+            raise SpawnException(f"Servers cannot be isolated on this machine. {missing}", reason="no-sandbox")
+        leased = self.gpus.lease(self._log_name, spec.gpu_kind, spec.gpu_count)
+        if leased is None:
+            raise SpawnException("All GPUs of this kind are in use. Try again later, or choose another profile.", reason="no-gpu")
+        self.mem_limit, self.cpu_limit = spec.memory, spec.cpu
+        self.port: int = self.port or random_port()
+        order = self._order(spec, [gpu.device for gpu in leased])
+        self.proc = launch(order)
+        self.pid, self.born = self.proc.pid, psutil.Process(self.proc.pid).create_time()
+        self._remember()
+        self._report_start(spec)
+        return ("127.0.0.1", self.port)
+
+    def _order(self, spec: ServerSpec, devices: list[str]) -> Order:
+        places, slug = self.places, self.slug_for(self.user.name)
+        self.projects = sorted(self.projects_for(self.user.name, self._groups))
+        home = ensure_home(places, slug)
+        ensure_projects(places, self.projects)
+        Path(self.logs_dir).mkdir(parents=True, exist_ok=True, mode=0o700)
+        inside = f"/home/{slug}" if self.isolation else str(home)
+        ours = {
+            **self.variables, "USER": self.user.name, "LOGNAME": self.user.name, "VOXELHUB_PROJECTS": ",".join(self.projects),
+            "VOXELHUB_PROFILE": spec.profile, "VOXELHUB_ISOLATION": str(self.isolation).lower(),
+            "VOXELHUB_PROJECTS_DIR": "/projects" if self.isolation else str(places.projects),
+            "OMP_NUM_THREADS": str(max(1, int(spec.cpu))),
+        }
+        lab = places.envs / "lab" / "bin"
+        arguments = server_arguments(inside, installed_kernels(places, spec.kernels))
+        if not self.isolation and os.geteuid() == 0:
+            arguments.append("--allow-root")
+        return Order(
+            name=slug, program=[str(lab / "jupyterhub-singleuser"), *arguments, *self.get_args()],
+            environ=server_environ(self.get_env(), ours, home=inside, lab_bin=lab), cwd=inside,
+            log=str(Path(self.logs_dir) / f"{slug}.log"), cpu=spec.cpu, memory=spec.memory, sandbox=self.isolation,
+            read_only=read_only_mounts(places, self.projects), read_write=[(str(home), inside)],
+            devices=devices + shared_devices() if devices else [], grace=self.grace,
+        )
+
+    def _remember(self) -> None:
+        """At once, not when the server answers: a hub that is killed in between must find it again."""
+        self.orm_spawner.state = self.get_state()
+        session = object_session(self.orm_spawner)
+        if session is not None:
+            session.commit()
+
+    def _report_start(self, spec: ServerSpec) -> None:
+        self.report(self.user.name, "server.start", self._resource, "success", {"profile": spec.profile})
+        for project in self.projects:
+            self.report(self.user.name, "project.mount", f"project:{project}", "success",
+                        {"server": self.name, "mode": "read-only"})
+
+    def _alive(self) -> bool:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(self.pid)
+            return abs(process.create_time() - self.born) < 0.02 and process.status() != psutil.STATUS_ZOMBIE
+        return False
+
+    def _code_of_a_strangers_child(self) -> int | None:
+        return None if self.pid and self._alive() else 0
+
+    async def poll(self) -> int | None:
+        """None while the launcher runs, else the server's exit code (0 where another hub was its parent)."""
+        code = self.proc.poll() if self.proc is not None else self._code_of_a_strangers_child()
+        if code is not None:
+            self.clear_state()
+        return code
+
+    async def stop(self, now: bool = False) -> None:
+        """Returns when the whole process tree is gone."""
+        if await self.poll() is not None:
+            return
+        user, resource = self.user.name, self._resource
+        self._signal(signal.SIGKILL if now else signal.SIGTERM)
+        if not await self._gone(self.grace + 5):
+            self._signal(signal.SIGKILL)
+            await self._gone(10)
+        self.report(user, "server.stop", resource, "success", {})
+
+    def _signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    async def _gone(self, patience: float) -> bool:
+        for _ in range(int(patience * 20)):
+            if await self.poll() is not None:
+                return True
+            await asyncio.sleep(0.05)
+        return False
+
+
+def launch(order: Order) -> subprocess.Popen[bytes]:
+    """A launcher in its own session, with nothing of our environment, that has read its order."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "voxelhub_spawner.launcher"], stdin=subprocess.PIPE, start_new_session=True, cwd="/",
+        env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LANG": "C.UTF-8"},
+    )
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError), process.stdin:
+        process.stdin.write(order.to_json())
+    return process
