@@ -20,6 +20,7 @@ from .authenticator import VoxelHubAuthenticator
 from .backchannel import LogoutTokens
 from .claims import ALLOWED_GROUPS, home_of, projects_of
 from .keycloak import REALM
+from .processes import die_with
 from .realm import HUB_CLIENT
 from .standing import Standings
 
@@ -64,6 +65,7 @@ def hub(c: Any, settings: Settings, hub_dir: Path) -> None:
     c.JupyterHub.template_paths = [str(ROOT / "hub_config" / "templates")]
     c.JupyterHub.logo_file = str(ROOT / "hub_config" / "templates" / "logo.svg")
     c.JupyterHub.activity_resolution = 10
+    c.JupyterHub.last_activity_interval = 5  # also gives a proxy that was started again its routes back
     headers = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
     if settings.base_url.startswith("https://"):  # TLS here, or at a proxy in front
         headers["Strict-Transport-Security"] = "max-age=31536000"
@@ -78,7 +80,7 @@ def services(c: Any, settings: Settings) -> None:
          "timeout": 5,
          "api_token": read_secret(secret, "service-hub-token")},
         {"name": "culler", "display": False, "api_token": read_secret(secret, "culler-hub-token"),
-         "command": [sys.executable, "-m", "voxelhub_hub.culling"], "environment": {
+         "command": [*die_with(os.getpid()), sys.executable, "-m", "voxelhub_hub.culling"], "environment": {
              "VOXELHUB_CULL_TIMEOUT": str(settings.cull_timeout), "VOXELHUB_CULL_EVERY": str(settings.cull_every),
              "VOXELHUB_PROXY_URL": proxy_url(settings), "PATH": os.environ.get("PATH", "/usr/bin:/bin")}},
     ]

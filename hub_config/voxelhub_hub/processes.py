@@ -11,6 +11,7 @@ import ctypes
 import os
 import secrets
 import signal
+import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -30,6 +31,11 @@ def installation_id(state_dir: Path) -> str:
             os.link(part, path)
         part.unlink()
     return path.read_text().strip()
+
+
+def die_with(parent: int) -> list[str]:
+    """The beginning of a command whose process gets SIGTERM when `parent`, which starts it, dies."""
+    return [sys.executable, "-I", "-S", str(Path(__file__).with_name("die_with_parent.py")), str(parent)]
 
 
 def adopt_orphans() -> None:

@@ -7,8 +7,9 @@ import argparse
 from sqlalchemy import select
 from voxelhub_service.context import make_context
 from voxelhub_service.database import reading, writing
+from voxelhub_service.identity.actor import Actor
 from voxelhub_service.models import Project
-from voxelhub_service.projects.store import ensure_project
+from voxelhub_service.projects.store import configure, ensure_project, project_by_name
 from voxelhub_service.settings import Settings, load_settings
 
 from .directory import KeycloakAdmin
@@ -64,12 +65,10 @@ def _set(settings: Settings, wanted: argparse.Namespace) -> int:
         raise Refusal("Say what to change: --open, --clinical, --title or --quota.")
     context = make_context(settings)
     with writing(context.engine) as session:
-        project = session.scalar(select(Project).where(Project.name == wanted.name))
+        project = project_by_name(session, wanted.name)
         if project is None:
             raise Refusal(f"There is no project {wanted.name}. `voxelhub project list` shows them.")
-        for name, value in changes.items():
-            setattr(project, name, value)
-        context.audit.append(session, ACTOR, "project.configure", f"project:{wanted.name}", detail=changes)
+        configure(context, session, Actor(ACTOR, kind="system"), project, changes)
     print(f"{wanted.name} is {_kind(project)}, quota {project.quota_bytes / UNITS['G']:.1f} GiB.")
     return 0
 

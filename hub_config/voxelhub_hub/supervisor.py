@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,6 +76,32 @@ def hold_lock(state_dir: Path) -> IO[str]:
     return file
 
 
+@contextlib.contextmanager
+def holding(state_dir: Path, name: str) -> Iterator[None]:
+    """While this lasts, a child that has ended is not started again. A holder that dies holds no longer."""
+    path = _hold(state_dir, name)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def held(state_dir: Path, name: str) -> bool:
+    path = _hold(state_dir, name)
+    if not path.exists():
+        return False
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _hold(state_dir: Path, name: str) -> Path:
+    return state_dir / "run" / f"hold-{name}"
+
+
 class Supervisor:
     def __init__(self, state_dir: Path, address: str, waves: list[list[Child]]) -> None:
         """All children start together. They stop wave by wave, the last wave first."""
@@ -133,6 +159,8 @@ class Supervisor:
     async def _keep(self, child: Child, first: asyncio.Future[None]) -> None:
         wait = 0.0
         while not self._stopping.is_set():
+            while held(self.state_dir, child.name) and not self._stopping.is_set():  # noqa: ASYNC110 - another process holds
+                await asyncio.sleep(0.1)
             born = time.monotonic()
             process = await self._spawn(child)
             readiness = asyncio.create_task(self._until_ready(child, first))
@@ -155,11 +183,11 @@ class Supervisor:
     async def _spawn(self, child: Child) -> asyncio.subprocess.Process:
         log = self._log(child.name)
         log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        wrapper = [sys.executable, "-I", "-S", str(Path(__file__).with_name("die_with_parent.py")), str(os.getpid())]
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             child.process = await asyncio.create_subprocess_exec(
-                *wrapper, *child.command, stdin=asyncio.subprocess.DEVNULL, stdout=descriptor, stderr=descriptor,
+                *processes.die_with(os.getpid()), *child.command,
+                stdin=asyncio.subprocess.DEVNULL, stdout=descriptor, stderr=descriptor,
                 env={**child.environ, processes.MARKER: self.installation}, cwd=child.cwd, start_new_session=True,
             )
         finally:

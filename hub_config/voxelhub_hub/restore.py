@@ -1,0 +1,88 @@
+"""`voxelhub restore FILE`: a backup into an empty state folder, each file checked, the whole proved before use."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import tarfile
+import tempfile
+from pathlib import Path
+
+from voxelhub_service import migrations
+from voxelhub_service.audit import cli as audit_cli
+from voxelhub_service.fsck import cli as fsck_cli
+from voxelhub_service.settings import Settings, load_settings
+
+from .backup import ABOUT, FORMAT, MANIFEST, SERVICE_DB, escape
+from .record import record
+from .refusal import Refusal
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="voxelhub restore", description="Read a backup into an empty state folder (VOXELHUB_STATE_DIR), then prove it.")
+    parser.add_argument("file", type=Path)
+    wanted = parser.parse_args(arguments)
+    settings = load_settings()
+    number = read(settings, wanted.file)
+    migrations.upgrade(settings)
+    record(settings, "backup.restore", "installation", {"files": number})
+    print(f"{number} files are in {settings.state_dir}. Looking at them:", flush=True)
+    found = [audit_cli.main(["verify"]), fsck_cli.main(["--deep"])]
+    return 1 if any(found) else 0
+
+
+def read(settings: Settings, source: Path) -> int:
+    """Unpack beside the state folder, compare every digest, move into place. Returns the number of files."""
+    state = settings.state_dir
+    if state.exists() and any(state.iterdir()):
+        raise Refusal(f"{state} is not empty. A restore never mixes: move it away, or set another VOXELHUB_STATE_DIR.")
+    state.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=".restore-", dir=state.parent))
+    try:
+        try:
+            with tarfile.open(source) as tar:
+                tar.extractall(folder, filter="tar")
+        except (tarfile.TarError, EOFError, OSError) as error:
+            raise Refusal(f"{source} cannot be read as a backup: {error}.") from error
+        number = check(folder)
+        (folder / MANIFEST).unlink()
+        (folder / ABOUT).unlink()
+        folder.chmod(0o700)
+        if state.exists():
+            state.rmdir()
+        folder.replace(state)
+        return number
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def check(folder: Path) -> int:
+    """Every file of the manifest is there with its digest, and no other. Raises Refusal naming the first that is not."""
+    try:
+        about = json.loads((folder / ABOUT).read_text())
+        lines = (folder / MANIFEST).read_bytes().decode("utf-8", "surrogateescape").splitlines()
+    except (FileNotFoundError, ValueError):
+        raise Refusal("This is not a whole backup: its manifest is missing.") from None
+    if about.get("format") != FORMAT:
+        raise Refusal(f"This backup has format {about.get('format')}, and this version reads {FORMAT}. Use the other.")
+    wanted = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    there = {escape(str(path.relative_to(folder))): path for path in walk(folder)}
+    del there[MANIFEST]
+    for name in sorted(set(wanted) | set(there)):
+        if name not in there or name not in wanted:
+            raise Refusal(f"The backup does not fit its manifest: {name}.")
+        with there[name].open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != wanted[name]:
+                raise Refusal(f"The backup is damaged: {name} has another digest.")
+    if SERVICE_DB not in there:
+        raise Refusal("This backup holds no database.")
+    return len(wanted)
+
+
+def walk(folder: Path) -> list[Path]:
+    """Every regular file below, links not followed."""
+    return [Path(base) / name for base, _, names in os.walk(folder) for name in names if not (Path(base) / name).is_symlink()]
