@@ -48,7 +48,11 @@ def send(method: str, path: str, **options: Any) -> httpx.Response:
 
 
 def request(method: str, path: str, **options: Any) -> Any:
-    """The JSON of a successful answer, None for an empty one. Raises VoxelHubError."""
+    """The JSON of a successful answer, None for an empty one. Raises VoxelHubError.
+
+    What is safe to repeat (a reading, or a request with an Idempotency-Key) outlasts a restart of the service.
+    """
+    repeatable = method in ("GET", "HEAD") or "Idempotency-Key" in options.get("headers", {})
     deadline = time.monotonic() + RETRY_FOR_S
     wait = 0.2
     while True:
@@ -59,7 +63,7 @@ def request(method: str, path: str, **options: Any) -> Any:
             error = from_problem(answer.status_code, None)
         except httpx.TransportError:
             error = from_problem(503, None)
-        if method not in ("GET", "HEAD") or time.monotonic() + wait > deadline:
+        if not repeatable or time.monotonic() + wait > deadline:
             raise error from None
         time.sleep(wait)
         wait = min(2 * wait, 2.0)

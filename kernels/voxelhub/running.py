@@ -120,7 +120,7 @@ class Run:
 def tools(*selection: Entry | Dataset) -> Listing[Tool]:
     """The tools there are; with a selection, each says whether it fits and why not."""
     ids = [entry.id for entry in _entries(selection)]
-    params = {"entry": ids} if ids else None
+    params = {"entries": ",".join(ids)} if ids else None
     return Listing(Tool(item) for item in client.request("GET", "tools", params=params)["items"])
 
 
@@ -160,7 +160,7 @@ def run(
 
 
 def _assign(name: str, chosen: list[Entry]) -> dict[str, list[str]]:
-    offered = client.request("GET", "tools", params={"entry": [entry.id for entry in chosen]})["items"]
+    offered = client.request("GET", "tools", params={"entries": ",".join(entry.id for entry in chosen)})["items"]
     found = [Tool(item) for item in offered if item["name"] == name]
     if not found:
         raise VoxelHubError("no_such_tool", f"There is no tool {name}.", f"There is: {', '.join(t['name'] for t in offered)}.")
