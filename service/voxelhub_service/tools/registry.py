@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 from pathlib import Path
@@ -49,6 +50,12 @@ class Registry:
         return loaded
 
 
+@functools.cache
+def registry() -> Registry:
+    """The one of this process."""
+    return Registry()
+
+
 def default_folder() -> Path:
-    """`tools/` of the clone, or of the folder that images put beside the package."""
+    """`tools/` of the clone; an image lays them out in the same way."""
     return Path(os.path.realpath(__file__)).parents[3] / "tools"

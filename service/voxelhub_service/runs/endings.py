@@ -1,0 +1,52 @@
+"""How a run ends, in the transaction that ends it: state, reason, reservation, upload, audit record, event.
+
+Used by the worker, by the publisher's registering transaction, and by the route that cancels a queued run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from ..context import Context, emit
+from ..models import TERMINAL_STATES, DatasetVersion, Reservation, Run, Upload, utcnow
+
+UPLOAD_STATES = {"succeeded": "done", "failed": "failed", "cancelled": "cancelled"}
+
+
+def end_run(
+    context: Context, session: Session, run: Run, state: str, reason: str, *,
+    version: DatasetVersion | None = None, exit_code: int | None = None, by: str = "system",
+) -> bool:
+    """Ends a run that has not ended; False when it had, and then nothing changes."""
+    if run.state in TERMINAL_STATES:
+        return False
+    run.state, run.reason, run.ended_at = state, reason, utcnow()
+    run.exit_code = run.exit_code if exit_code is None else exit_code
+    if version is not None:
+        run.output_version_id = version.id
+    if state == "succeeded":
+        run.progress, run.progress_text = 1.0, ""
+    session.execute(delete(Reservation).where(Reservation.holder == f"run:{run.id}"))
+    if run.upload_id:
+        session.execute(delete(Reservation).where(Reservation.holder == f"upload:{run.upload_id}"))
+        upload = session.get(Upload, run.upload_id)
+        if upload is not None:
+            upload.state, upload.reason = UPLOAD_STATES[state], reason
+            emit(session, "upload", upload.id, project_id=upload.project_id, user=upload.owner)
+    detail: dict[str, Any] = {"state": state, "kind": run.kind, "number": run.number}
+    if run.tool:
+        detail |= {"tool": run.tool, "tool_version": run.tool_version, "tool_digest": run.tool_digest}
+    if version is not None:
+        detail["version_digest"] = version.digest
+    context.audit.append(session, by, "run.end", f"run:{run.id}", "failure" if state == "failed" else "success", detail)
+    tell(session, run)
+    return True
+
+
+def tell(session: Session, run: Run, **more: Any) -> None:
+    """The event of a run's change; the panel reads the run again, and its log from the offset it has."""
+    payload = {"state": run.state, "progress": run.progress, "progress_text": run.progress_text, **more}
+    emit(session, "run", run.id, project_id=run.project_id, payload=payload)

@@ -1,0 +1,85 @@
+"""From what a run left behind to a dataset version, through the one publisher."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from ..context import Context
+from ..database import reading
+from ..datasets.publish import publish
+from ..executors.folder import RunFolder, read_json
+from ..models import DatasetVersion, Run, Upload
+from .endings import end_run
+from .lease import LeaseLost, WorkerLease
+from .results import find_results, link_results
+from .staging import label
+
+
+class Cancelled(Exception):
+    """The run was to be cancelled, and nothing was registered yet."""
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """What goes to the publisher."""
+
+    source: Path
+    title: str
+    execution: str
+    choice: Any
+
+
+def publish_run(context: Context, lease: WorkerLease, run_id: str) -> None:
+    """Publishes and ends the run as succeeded, exactly once; raises Cancelled, LeaseLost, ResultError or Problem."""
+    with reading(context.engine) as session:
+        run = session.get_one(Run, run_id)
+        upload = session.get(Upload, run.upload_id) if run.upload_id else None
+    exit_code = read_json(RunFolder(context.settings.runs_dir / run_id).status).get("exit_code")
+
+    def finish(session: Session, version: DatasetVersion) -> None:
+        row = session.get_one(Run, run_id)
+        session.refresh(row)
+        if not lease.held(session):
+            raise LeaseLost
+        if row.wanted == "cancel":
+            raise Cancelled
+        end_run(context, session, row, "succeeded", "", version=version, exit_code=exit_code)
+
+    parcel = _import_parcel(context, run, upload) if run.kind == "import" else _tool_parcel(context, run)
+    publish(context, run_id, parcel.source, project_id=run.project_id, title=parcel.title, created_by=run.owner,
+            execution=parcel.execution, choice=parcel.choice, finish=finish)
+
+
+def _import_parcel(context: Context, run: Run, upload: Upload | None) -> Parcel:
+    title = upload.title if upload else run.title
+    choice = (upload.data_type, upload.file_format) if upload else None
+    return Parcel(staged_folder(context, run.id), title, "", choice)
+
+
+def _tool_parcel(context: Context, run: Run) -> Parcel:
+    folder = RunFolder(context.settings.runs_dir / run.id)
+    results = find_results(folder.outputs, read_json(folder.path / "run.json")["outputs"])
+    source = staged_folder(context, run.id)
+    link_results(folder.outputs, source, results)
+    return Parcel(source, run.output_dataset, label(run), {one.path: (one.data_type, one.file_format) for one in results})
+
+
+def staged_folder(context: Context, run_id: str) -> Path:
+    return context.settings.staging_dir / run_id
+
+
+def tidy(context: Context, run_id: str) -> None:
+    """After the end: the links to inputs, what was staged, and the bytes of an upload go; record, log and outputs stay."""
+    with reading(context.engine) as session:
+        run = session.get(Run, run_id)
+    folder = RunFolder(context.settings.runs_dir / run_id)
+    for gone in (folder.inputs, folder.path / "inputs.part", folder.path / "tmp", staged_folder(context, run_id)):
+        shutil.rmtree(gone, ignore_errors=True)
+    if run is not None and run.upload_id:
+        shutil.rmtree(context.settings.uploads_dir / run.upload_id, ignore_errors=True)
+    (folder.path / "open").unlink(missing_ok=True)

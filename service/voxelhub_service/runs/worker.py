@@ -1,0 +1,121 @@
+"""The worker: `python -m voxelhub_service.runs.worker`. One at a time; a second one waits for the lease.
+
+SIGTERM ends it between two steps and leaves supervisors alone: the next worker takes their runs up again by id. So does
+the one that follows a SIGKILL.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+
+from sqlalchemy.exc import OperationalError
+
+from ..context import Context, make_context
+from ..executors.local import LocalExecutor
+from ..settings import load_settings
+from ..tools.registry import registry
+from .lease import RENEW, LeaseLost, WorkerLease
+from .reconciler import Reconciler
+
+log = logging.getLogger("voxelhub.worker")
+BUSY, IDLE = 0.1, 0.4  # seconds between two looks
+STOP_PATIENCE = 5.0  # seconds for work of our own that is under way; it is safe to cut
+# module, function, seconds between two calls (0: once at the start). Each takes the context.
+CHORES: tuple[tuple[str, str, float], ...] = (
+    ("voxelhub_service.datasets.demo", "ensure_demo", 0),
+    ("voxelhub_service.datasets.uploads", "expire_uploads", 60),
+    ("voxelhub_service.datasets.trash", "purge_trash", 600),
+    ("voxelhub_service.datasets.derived", "sweep_derived", 600),
+)
+
+
+class Worker:
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.lease = WorkerLease(context)
+        self.executor = LocalExecutor(context.settings.runs_dir)
+        self.reconciler = Reconciler(context, self.executor, registry(), self.lease)
+        self.stopping, self.lost = threading.Event(), threading.Event()
+        self._due = {name: 0.0 for _, name, _ in CHORES}
+
+    def run(self) -> int:
+        """Until asked to stop (0), or until the lease is lost (1)."""
+        while not self.lease.take():
+            if self.stopping.wait(0.5):
+                return 0
+        log.info("works from now on")
+        threading.Thread(target=self._keep_lease, daemon=True, name="lease").start()
+        try:
+            self.reconciler.close_ended()
+            threading.Thread(target=self._chores, daemon=True, name="chores").start()
+            while not self.stopping.is_set() and not self.lost.is_set():
+                self.stopping.wait(BUSY if self._look() else IDLE)
+        except LeaseLost:
+            self.lost.set()
+        if self.lost.is_set():
+            log.error("another worker took the lease")
+            return 1
+        deadline = time.monotonic() + STOP_PATIENCE
+        while self.reconciler.tasks.busy() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.lease.release()
+        return 0
+
+    def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
+        self.stopping.set()
+
+    def _look(self) -> int:
+        try:
+            return self.reconciler.look()
+        except OperationalError as error:
+            log.warning("the database does not answer: %s", type(error.orig).__name__)
+            return 0
+
+    def _keep_lease(self) -> None:
+        while not self.stopping.wait(RENEW):
+            try:
+                self.lease.renew()
+            except LeaseLost:
+                self.lost.set()
+                return
+            except OperationalError:
+                log.warning("the lease could not be renewed; trying again")
+
+    def _chores(self) -> None:
+        """Housekeeping beside the loop: none of it may hold up a run."""
+        chores = {name: (chore(module, name), every) for module, name, every in CHORES}
+        while not self.stopping.is_set() and not self.lost.is_set():
+            for name, (work, every) in chores.items():
+                if work is None or time.monotonic() < self._due[name]:
+                    continue
+                self._due[name] = time.monotonic() + every if every else float("inf")
+                try:
+                    work(self.context)
+                except Exception:
+                    log.exception("%s", name)
+                    self._due[name] = time.monotonic() + max(every, 60)
+            self.stopping.wait(1)
+
+
+def chore(module: str, name: str) -> Callable[[Context], object] | None:
+    found = getattr(importlib.import_module(module), name)
+    return found if callable(found) else None
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    worker = Worker(make_context(load_settings()))
+    signal.signal(signal.SIGTERM, worker.stop)
+    signal.signal(signal.SIGINT, worker.stop)
+    return worker.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""A small installation without network: secrets, database, folders, a project with published series and volumes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from sqlalchemy import select
+from voxelhub_service.audit.log import verify
+from voxelhub_service.context import Context, make_context
+from voxelhub_service.database import reading, writing
+from voxelhub_service.models import Base, Dataset, DatasetVersion, Entry, File, Project, Run, new_id
+from voxelhub_service.runs.store import next_number
+from voxelhub_service.secrets import ensure_secrets
+from voxelhub_service.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+GIB = 1024**3
+
+
+def make_world(folder: Path, **settings: object) -> Context:
+    """A context whose state lies in `folder`; tables are made from the models."""
+    chosen = replace(Settings(), state_dir=folder / "state", envs_dir=ROOT / ".envs", **settings)  # type: ignore[arg-type]
+    (chosen.state_dir / "service").mkdir(parents=True)
+    ensure_secrets(chosen.secrets_dir)
+    context = make_context(chosen)
+    Base.metadata.create_all(context.engine)
+    return context
+
+
+def add_project(context: Context, name: str = "demo", quota: int = 10 * GIB) -> str:
+    with writing(context.engine) as session:
+        project = Project(name=name, title=name, kind="shared", open=True, quota_bytes=quota)
+        session.add(project)
+        session.flush()
+        return project.id
+
+
+Given = tuple[str, str, str, dict[str, bytes]]  # kind, data type, file format, files by path
+
+
+def add_version(context: Context, project_id: str, name: str, entries: dict[str, Given]) -> dict[str, str]:
+    """A published version v1 with these entries by name; their ids by name.
+
+    A series' files lie below one folder, which becomes the entry's path.
+    """
+    with writing(context.engine) as session:
+        project = session.get_one(Project, project_id)
+        folder = context.settings.projects_dir / project.name / name / "v1"
+        run = Run(number=next_number(session, project_id), project_id=project_id, owner="system", kind="import", title=name,
+                  state="succeeded")
+        dataset = Dataset(project_id=project_id, name=name, title=name, created_by="system")
+        session.add_all([run, dataset])
+        session.flush()
+        files = [(path, data) for *_, some in entries.values() for path, data in some.items()]
+        lines = "".join(f"{sha256(data)}  {path}\n" for path, data in sorted(files))
+        version = DatasetVersion(dataset_id=dataset.id, number=1, digest=sha256(lines.encode()), n_files=len(files),
+                                 size=sum(len(data) for _, data in files), created_by="system", run_id=run.id)
+        session.add(version)
+        session.flush()
+        run.output_version_id = version.id
+        ids = {}
+        for title, (kind, data_type, file_format, some) in entries.items():
+            first = next(iter(some))
+            entry = Entry(id=new_id(), version_id=version.id, dataset_id=dataset.id, project_id=project_id, name=title,
+                          path=first.rpartition("/")[0] if kind == "series" else first, kind=kind, data_type=data_type,
+                          file_format=file_format, n_files=len(some), size=sum(map(len, some.values())))
+            session.add(entry)
+            session.flush()
+            ids[title] = entry.id
+            for path, data in some.items():
+                session.add(File(version_id=version.id, entry_id=entry.id, path=path, size=len(data), sha256=sha256(data)))
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (folder / path).write_bytes(data)
+        (folder.parent / "v1.sha256").write_text(lines)
+        project.used_bytes += version.size
+    return ids
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def run_row(context: Context, run_id: str) -> Run:
+    with reading(context.engine) as session:
+        return session.get_one(Run, run_id)
+
+
+def versions_of(context: Context, run_id: str) -> list[DatasetVersion]:
+    with reading(context.engine) as session:
+        return list(session.scalars(select(DatasetVersion).where(DatasetVersion.run_id == run_id)))
+
+
+def audit_is_whole(context: Context) -> bool:
+    with reading(context.engine) as session:
+        return verify(session, context.audit) == []
+
+
+def until(condition: Callable[[], object], seconds: float = 30.0, step: float = 0.05) -> None:
+    """Wait for a condition, or fail naming how long was waited."""
+    import time
+
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(step)
