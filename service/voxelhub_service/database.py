@@ -11,7 +11,9 @@ from sqlalchemy.orm import Session
 
 
 def make_engine(url: str) -> Engine:
-    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 30})
+    engine = create_engine(
+        url, connect_args={"check_same_thread": False, "timeout": 30}, pool_size=20, max_overflow=40,  # a route is a thread
+    )
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: Any) -> None:
@@ -22,8 +24,9 @@ def make_engine(url: str) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
         # A deferred transaction that turns to writing can fail with "database is locked" at once, without waiting.
-        mode = "DEFERRED" if connection.get_execution_options().get("voxelhub_read") else "IMMEDIATE"
-        connection.exec_driver_sql(f"BEGIN {mode}")
+        read = bool(connection.get_execution_options().get("voxelhub_read"))
+        connection.exec_driver_sql(f"PRAGMA query_only={'ON' if read else 'OFF'}")
+        connection.exec_driver_sql(f"BEGIN {'DEFERRED' if read else 'IMMEDIATE'}")
 
     return engine
 
@@ -37,6 +40,6 @@ def writing(engine: Engine) -> Iterator[Session]:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
-    """A snapshot that takes no write lock. Writing in it is a defect."""
+    """A snapshot that takes no write lock. Writing in it is a defect, and SQLite refuses it."""
     with Session(engine.execution_options(voxelhub_read=True), expire_on_commit=False) as session:
         yield session

@@ -13,6 +13,7 @@ class Problem(Exception):
         super().__init__(detail)
         self.status, self.code, self.detail, self.fix = status, code, detail, fix
         self.denied: tuple[str, str] | None = None  # (action, resource) when policy said no: the audit event to append
+        self.actor = ""  # who was refused, where that is known before an Actor is
 
 
 def not_found() -> Problem:
@@ -21,7 +22,8 @@ def not_found() -> Problem:
 
 
 def unauthenticated(detail: str = "This request carries no valid token.") -> Problem:
-    return Problem(401, "unauthenticated", detail, "Send a hub token with the scope access:services!service=voxelhub, or a Keycloak access token.")
+    fix = "Send a hub token with the scope access:services!service=voxelhub, or a Keycloak access token."
+    return Problem(401, "unauthenticated", detail, fix)
 
 
 def forbidden(detail: str, fix: str = "") -> Problem:

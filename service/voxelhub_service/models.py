@@ -9,7 +9,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, Integer, Text, TypeDecorator, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -29,7 +29,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Base(DeclarativeBase):
-    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON, datetime: UtcDateTime, str: Text, int: BigInteger}
+    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON, datetime: UtcDateTime, str: Text, int: BigInteger}  # noqa: RUF012
 
 
 def new_id() -> str:
@@ -216,7 +216,8 @@ class Event(Base):
     """Outbox of the event stream: what a panel should look at again. Written in the transaction of the change."""
 
     __tablename__ = "event"
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - an id is never used twice, or a stream would miss it
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
     at: Mapped[datetime] = mapped_column(default=utcnow, index=True)
     project_id: Mapped[str | None]
     user: Mapped[str | None]  # None: every member of the project

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,39 +12,53 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
 from .. import __version__
+from ..audit.intake import take_in_spool
 from ..context import Context
+from ..identity.hub import HubClient
 from ..identity.tokens import Identity
 from ..secrets import read_secret
 from .document import openapi_of
 from .errors import Denials, Shield, install_error_handlers
+from .feed import Feed
 from .gate import PREFIX, Gate
 
+log = logging.getLogger("voxelhub.api")
+
 MAX_BODY = 32 * 1024**2  # bytes of a JSON body; 100,000 files of an upload take about 15 MiB
+SPOOL_EVERY = 5.0  # seconds
 ROUTERS = (
     "routes_core", "routes_events", "routes_audit", "routes_tokens",
     "routes_datasets", "routes_uploads", "routes_tools", "routes_runs",
 )
 
 
-def create_app(context: Context, identity: Identity) -> FastAPI:
-    """Does not migrate and starts nothing; `identity` is closed with the application."""
+def create_app(context: Context, identity: Identity, hub: HubClient | None = None) -> FastAPI:
+    """Does not migrate. While it runs it takes the hub's spooled audit events in; `identity` is closed with it.
+
+    `hub` is needed only to hand out access tokens.
+    """
     denials = Denials(context)
     events_token = read_secret(context.settings.secrets_dir, "events-token")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        yield
-        await identity.aclose()
+        spool = asyncio.create_task(_watch_spool(context))
+        try:
+            yield
+        finally:
+            app.state.feed.closed = True
+            spool.cancel()
+            await identity.aclose()
 
     app = FastAPI(
-        title="VoxelHub", version=__version__, lifespan=lifespan, openapi_url=f"{PREFIX}/openapi.json", docs_url=None, redoc_url=None,
-        redirect_slashes=False,
+        title="VoxelHub", version=__version__, lifespan=lifespan, openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None, redoc_url=None, redirect_slashes=False,
         middleware=[
             Middleware(Shield),
             Middleware(Gate, identity=identity, events_token=events_token, denials=denials),
         ],
     )
-    app.state.context, app.state.identity = context, identity
+    app.state.context, app.state.identity, app.state.hub, app.state.feed = context, identity, hub, Feed(context.engine)
     install_error_handlers(app, denials)
     for name in ROUTERS:
         app.include_router(_router(name), prefix=PREFIX, max_body_size=MAX_BODY)
@@ -57,11 +73,22 @@ def create_app(context: Context, identity: Identity) -> FastAPI:
     return app
 
 
+async def _watch_spool(context: Context) -> None:
+    """What a dead hub left in its spool enters the chain without a restart of ours."""
+    while True:
+        await asyncio.sleep(SPOOL_EVERY)
+        try:
+            await asyncio.to_thread(take_in_spool, context)
+        except Exception as error:  # the next look tries again; nothing is lost
+            log.error("the audit spool could not be taken in: %s", type(error).__name__)
+
+
 def _router(name: str) -> APIRouter:
     try:
         router: APIRouter = importlib.import_module(f"{__package__}.{name}").router
     except ModuleNotFoundError as error:
-        if error.name != f"{__package__}.{name}":
+        if not (error.name or "").startswith("voxelhub_service"):
             raise
+        log.warning("router %s is not complete yet: %s is missing", name, error.name)
         return APIRouter()
     return router

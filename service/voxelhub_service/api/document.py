@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 
 from .errors import MEDIA_TYPE
 from .gate import GUARDS
-from .schemas import ProblemOut
+from .schemas import EventOut, ProblemOut
 
 DESCRIPTION = (
     "Send `Authorization: token <hub token>` (scope access:services!service=voxelhub) or `Authorization: Bearer <Keycloak access "
@@ -19,13 +19,17 @@ PROBLEM = {"content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Pro
 
 
 def openapi_of(app: FastAPI) -> dict[str, Any]:
-    document = get_openapi(title="VoxelHub", version=app.version, openapi_version="3.1.0", description=DESCRIPTION, routes=app.routes)
+    document = get_openapi(title="VoxelHub", version=app.version, openapi_version="3.1.0", description=DESCRIPTION,
+                           routes=app.routes)
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
-    schemas["ProblemOut"] = ProblemOut.model_json_schema(ref_template="#/components/schemas/{model}")
+    for model in (ProblemOut, EventOut):  # named by no route's return type
+        schemas[model.__name__] = model.model_json_schema(ref_template="#/components/schemas/{model}")
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "description": "A hub token or a Keycloak access token."}}
+    components["securitySchemes"] = {
+        "token": {"type": "http", "scheme": "bearer", "description": "A hub token or a Keycloak access token."},
+    }
     for path, item in document["paths"].items():
         for method, operation in item.items():
             _complete(operation, GUARDS.get((method.upper(), path)) == "open")

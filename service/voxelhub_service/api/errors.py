@@ -1,4 +1,4 @@
-"""Every failure leaves as `application/problem+json` (RFC 9457): a code, a sentence, a fix. Values of the caller are not echoed."""
+"""Every failure leaves as `application/problem+json` (RFC 9457): a code, a sentence, a fix; no value of the caller."""
 
 from __future__ import annotations
 
@@ -55,9 +55,10 @@ class Denials:
             return
         action, resource = problem.denied
         actor = scope.get("state", {}).get("actor")
-        route = getattr(scope.get("route"), "path", "")
+        name = actor.name if actor else problem.actor or "nobody"
+        resource = resource or f"route:{getattr(scope.get('route'), 'path', '')}"
         try:
-            await run_in_threadpool(self._write, actor.name if actor else "nobody", action, resource or f"route:{route}", problem)
+            await run_in_threadpool(self._write, name, action, resource, problem)
         except Exception as error:  # the refusal stands, written down or not
             log.error("a denial could not be written to the audit log: %s", type(error).__name__)
 

@@ -302,9 +302,18 @@ class LogChunk(Wire):
     end: bool = Field(description="the run has ended and everything was sent")
 
 
+class EventOut(Wire):
+    """The data of a message of GET /events: a hint to read something again. `ready` opens a stream; after `reset` read all."""
+
+    topic: Literal["ready", "reset", "run", "upload", "dataset", "project"]
+    subject: str = Field(default="", description="id of what changed")
+    project: str = Field(default="", description="its project's name")
+    payload: dict[str, Any] = {}
+
+
 class AccessToken(Wire):
     access_token: str
-    token_type: Literal["Bearer"] = "Bearer"
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105
     expires_at: datetime
 
 

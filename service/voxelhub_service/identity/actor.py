@@ -9,6 +9,7 @@ from typing import Literal
 
 USERS_GROUP, ADMINS_GROUP = "/voxelhub-users", "/voxelhub-admins"
 ProjectRole = Literal["member", "owner", "steward", "administrator"]
+PERSONAL = "home-"
 _RANK = {"member": 0, "steward": 1, "owner": 2}
 
 
@@ -41,7 +42,7 @@ class Actor:
         found: dict[str, ProjectRole] = {personal_project(self.name): "owner"}
         for group in sorted(self.groups):
             match = re.fullmatch(r"/projects/([a-z0-9][a-z0-9-]{0,62})(?:/(owners|stewards))?", group)
-            if not match:
+            if not match or match[1].startswith(PERSONAL):  # no group opens somebody's personal project
                 continue
             role: ProjectRole = {"owners": "owner", "stewards": "steward"}.get(match[2] or "", "member")  # type: ignore[assignment]
             if _RANK[role] >= _RANK[found.get(match[1], "member")]:
@@ -55,6 +56,6 @@ SYSTEM = Actor("system", kind="system")
 def personal_project(user: str) -> str:
     """Name of a user's own project: legal for every user name, and never the same for two."""
     slug = re.sub(r"[^a-z0-9]+", "-", user.lower()).strip("-")[:40]
-    if slug != user:
-        slug = f"{slug}-{hashlib.sha256(user.encode()).hexdigest()[:8]}".strip("-")
-    return f"home-{slug}"
+    if slug != user:  # two hyphens: no user's name is such a slug by itself
+        slug = f"{slug}--{hashlib.sha256(user.encode()).hexdigest()[:8]}"
+    return PERSONAL + slug

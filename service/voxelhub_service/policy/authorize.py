@@ -53,7 +53,8 @@ def decide(actor: Actor, action: str, project: Project | None = None) -> Decisio
         return Decision(True)
     if need == "auditor":
         allowed = actor.admin or "data-protection-officer" in actor.roles
-        return Decision(allowed, None if allowed else forbidden("Only administrators and data-protection officers read the audit log."))
+        refusal = forbidden("Only administrators and data-protection officers read the audit log.")
+        return Decision(allowed, None if allowed else refusal)
     role = actor.project_roles.get(project.name) if project is not None else None
     if project is not None and project.kind == "personal" and project.owner != actor.name:
         role = None
@@ -64,7 +65,8 @@ def decide(actor: Actor, action: str, project: Project | None = None) -> Decisio
     if need == "administrator" or _RANK[role] < _RANK[need]:
         return Decision(False, forbidden(f"This needs the role {need} in the project; yours is {role}."))
     if action == "file.download" and not project.open:
-        return Decision(False, forbidden("Files of a clinical project stay inside VoxelHub.", "Work with them in a notebook or a tool."))
+        sentence = "Files of a clinical project stay inside VoxelHub."
+        return Decision(False, forbidden(sentence, "Work with them in a notebook or a tool."))
     return Decision(True)
 
 

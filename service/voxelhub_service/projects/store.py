@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from ..api.schemas import ProjectOut
 from ..context import Context, emit
-from ..identity.actor import Actor, personal_project
+from ..identity.actor import Actor, ProjectRole, personal_project
 from ..models import Project, Reservation, utcnow
 from ..policy.authorize import decide
 
@@ -46,7 +46,7 @@ def projects_of(session: Session, actor: Actor, quota_bytes: int) -> list[Projec
     return sorted(seen, key=lambda project: (project.name != own, project.name))
 
 
-def role_in(actor: Actor, project: Project) -> str:
+def role_in(actor: Actor, project: Project) -> ProjectRole:
     role = actor.project_roles.get(project.name)
     if project.kind == "personal" and project.owner != actor.name:
         role = None

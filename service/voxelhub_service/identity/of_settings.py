@@ -1,0 +1,17 @@
+"""The identity of an installation: its hub and its Keycloak."""
+
+from __future__ import annotations
+
+from ..secrets import read_secret
+from ..settings import Settings
+from .hub import HubClient, HubIdentity
+from .keycloak import KeycloakIdentity
+from .tokens import Identities
+
+
+def make_hub_client(settings: Settings) -> HubClient:
+    return HubClient(settings.hub_api_url, read_secret(settings.secrets_dir, "service-hub-token"))
+
+
+def make_identity(settings: Settings, hub: HubClient) -> Identities:
+    return Identities(HubIdentity(hub), KeycloakIdentity(settings.issuer))
