@@ -104,9 +104,14 @@ class Entry(Base):
     """A row of the workspace table: a series, a volume, a slide, or a plain file of one version."""
 
     __tablename__ = "entry"
-    __table_args__ = tuple(
-        Index(f"entry_by_{column}", "project_id", "visible", column, "id")
-        for column in ("name", "data_type", "file_format", "execution", "size", "created_at")
+    # The table is listed by scanning one of these from either end: every column that a filter reads is in each of them.
+    __table_args__ = (
+        Index("entry_by_project", "project_id", "visible", "data_type", "file_format", "execution", "dataset_id", "folded"),
+        *(
+            Index(f"entry_by_{column}", "visible", column, "id", "project_id",
+                  *(c for c in ("data_type", "file_format", "execution", "dataset_id", "folded") if c != column))
+            for column in ("folded", "data_type", "file_format", "execution", "size", "created_at")
+        ),
     )
     id: Mapped[str] = _id()
     version_id: Mapped[str] = mapped_column(ForeignKey("dataset_version.id"), index=True)
@@ -114,6 +119,7 @@ class Entry(Base):
     project_id: Mapped[str] = mapped_column(ForeignKey("project.id"))
     visible: Mapped[bool] = mapped_column(default=True)  # newest version of a dataset that is not in the trash
     name: Mapped[str]
+    folded: Mapped[str] = mapped_column(default="")  # name without case, for sorting and searching
     path: Mapped[str]  # file, or folder of a series, relative to the version's folder; "" is the folder itself
     kind: Mapped[str]  # series | volume | image | table | text | file
     data_type: Mapped[str]
@@ -127,10 +133,10 @@ class Entry(Base):
 
 class File(Base):
     __tablename__ = "file"
-    __table_args__ = (UniqueConstraint("version_id", "path"),)
+    __table_args__ = (UniqueConstraint("version_id", "path"), Index("file_by_entry", "entry_id", "path"))
     id: Mapped[str] = _id()
     version_id: Mapped[str] = mapped_column(ForeignKey("dataset_version.id"))
-    entry_id: Mapped[str] = mapped_column(ForeignKey("entry.id"), index=True)
+    entry_id: Mapped[str] = mapped_column(ForeignKey("entry.id"))
     path: Mapped[str]
     size: Mapped[int]
     sha256: Mapped[str] = mapped_column(index=True)
