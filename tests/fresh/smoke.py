@@ -28,6 +28,8 @@ deadline = time.monotonic() + 120
 while not client.get(f"{url}/hub/api/users/{name}", headers=xsrf(client)).json().get("server"):
     assert time.monotonic() < deadline, "the server did not start"
     time.sleep(1)
+page = client.get(f"{url}/user/{name}/lab")  # signs in to the server, as the browser does
+assert page.status_code == 200 and str(page.url).startswith(f"{url}/user/{name}/lab"), (page.status_code, str(page.url))
 status = client.get(f"{url}/user/{name}/api/status")
 assert status.status_code == 200, (status.status_code, status.text[:400])
 specs = client.get(f"{url}/user/{name}/api/kernelspecs").json()
