@@ -44,6 +44,9 @@ class GpuPool(Shared):
     def release(self, holder: str) -> None:
         self._holder = {device: name for device, name in self._holder.items() if name != holder}
 
+    def held_by(self, holder: str) -> list[str]:
+        return sorted(device for device, name in self._holder.items() if name == holder)
+
     def kinds(self) -> dict[str, int]:
         """How many of each kind exist, leased or not."""
         return {kind: sum(g.kind == kind for g in self.gpus) for kind in {g.kind for g in self.gpus}}

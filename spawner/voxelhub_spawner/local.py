@@ -115,7 +115,7 @@ class LocalIsolatedSpawner(Spawner):  # type: ignore[misc]
         return Places(Path(self.envs_dir), Path(self.homes_dir), Path(self.projects_dir))
 
     def _devices(self) -> list[str]:
-        return [device for device, holder in self.gpus._holder.items() if holder == self._log_name]
+        return list(self.gpus.held_by(self._log_name))
 
     # life
 
