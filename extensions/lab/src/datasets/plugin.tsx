@@ -1,0 +1,40 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ILayoutRestorer } from '@jupyterlab/application';
+
+import type { Core } from '../core';
+import { labIcon } from '../shared/icons';
+import { PanelWidget } from '../shared/widget';
+import { CommandIds, ICore, PluginIds } from '../tokens';
+import { DatasetsPanel } from './panel';
+
+export const datasetsPlugin: JupyterFrontEndPlugin<void> = {
+  id: PluginIds.datasets,
+  description: 'The sidebar where data comes in.',
+  autoStart: true,
+  requires: [ICore],
+  optional: [ILayoutRestorer],
+  activate: (app: JupyterFrontEnd, core: Core, restorer: ILayoutRestorer | null) => {
+    const panel = new PanelWidget(
+      { id: 'voxelhub-datasets', title: 'Datasets', icon: labIcon('datasets') },
+      () => (
+        <DatasetsPanel
+          core={core}
+          onOpen={dataset => {
+            core.highlight(dataset.id);
+            void app.commands.execute(CommandIds.openWorkspace, {
+              project: dataset.project,
+              dataset: dataset.id
+            });
+          }}
+          onWorkspace={() => void app.commands.execute(CommandIds.openWorkspace)}
+        />
+      )
+    );
+    app.shell.add(panel, 'left', { rank: 50 });
+    restorer?.add(panel, panel.id);
+    app.commands.addCommand(CommandIds.openDatasets, {
+      label: 'VoxelHub: datasets',
+      execute: () => app.shell.activateById(panel.id)
+    });
+  }
+};

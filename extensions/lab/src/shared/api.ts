@@ -1,0 +1,194 @@
+/** Typed client of the VoxelHub API, through the streaming proxy of the user's own server. */
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+
+import type * as wire from './api-types';
+
+/** A refusal or failure with the service's own sentence and what would make it right. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    detail: string,
+    readonly fix = ''
+  ) {
+    super(detail);
+  }
+}
+
+/** What this page should know about its own server (`<base>/voxelhub/server`). */
+export interface ServerInfo {
+  user: string;
+  projects_mounted: string[];
+  isolation: boolean;
+  idle_since: string | null;
+  cull_at: string | null;
+  cull_warning: number;
+  now: string;
+}
+
+export interface EntryQuery {
+  q?: string;
+  project?: string;
+  data_type?: string;
+  file_format?: string;
+  execution?: string;
+  dataset?: string;
+  sort?: string;
+  offset?: number;
+  limit?: number;
+}
+
+type Parameters = Record<string, string | number | boolean | string[] | undefined>;
+
+function query(parameters: Parameters): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) {
+    for (const item of Array.isArray(value) ? value : [value]) {
+      if (item !== undefined && item !== '') {
+        search.append(name, String(item));
+      }
+    }
+  }
+  const text = search.toString();
+  return text ? `?${text}` : '';
+}
+
+async function problemOf(response: Response): Promise<ApiError> {
+  try {
+    const body = (await response.json()) as Partial<wire.Problem> & { message?: string };
+    const detail = body.detail ?? body.message ?? response.statusText;
+    return new ApiError(response.status, body.code ?? 'error', detail, body.fix ?? '');
+  } catch {
+    return new ApiError(response.status, 'error', `The request failed with status ${response.status}.`);
+  }
+}
+
+export class Api {
+  private readonly settings = ServerConnection.makeSettings();
+  private readonly base = URLExt.join(this.settings.baseUrl, 'voxelhub');
+  readonly root = URLExt.join(this.base, 'api/v1');
+
+  /** Headers for requests that cannot pass `makeRequest`, such as an upload's. */
+  headers(): Record<string, string> {
+    const headers: Record<string, string> = { 'X-XSRFToken': xsrfToken() };
+    if (this.settings.token) {
+      headers['Authorization'] = `token ${this.settings.token}`;
+    }
+    return headers;
+  }
+
+  /** Address of the event stream; `EventSource` sets no headers, so the proofs go into the address. */
+  eventsUrl(): string {
+    return `${this.root}/events${query({ _xsrf: xsrfToken(), token: this.settings.token })}`;
+  }
+
+  uploadUrl(upload: string, file: string): string {
+    return `${this.root}/uploads/${upload}/files/${file}`;
+  }
+
+  /** The raw response of a content path below the API's root, for viewers and downloads. */
+  async fetch(path: string, init: RequestInit = {}): Promise<Response> {
+    return this.request(URLExt.join(this.root, path), init);
+  }
+
+  private async request(url: string, init: RequestInit): Promise<Response> {
+    let response: Response;
+    try {
+      response = await ServerConnection.makeRequest(url, init, this.settings);
+    } catch {
+      throw new ApiError(
+        0,
+        'offline',
+        'Your notebook server does not answer.',
+        'It may be restarting: try again in a moment.'
+      );
+    }
+    if (!response.ok) {
+      throw await problemOf(response);
+    }
+    return response;
+  }
+
+  private async json<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>
+  ): Promise<T> {
+    const init: RequestInit = { method };
+    if (body !== undefined) {
+      init.body = JSON.stringify(body);
+      init.headers = { 'Content-Type': 'application/json', ...headers };
+    }
+    const response = await this.request(this.root + path, init);
+    return (response.status === 204 ? undefined : await response.json()) as T;
+  }
+
+  async server(): Promise<ServerInfo> {
+    return (await (await this.request(`${this.base}/server`, {})).json()) as ServerInfo;
+  }
+
+  async touchServer(): Promise<ServerInfo> {
+    return (await (await this.request(`${this.base}/server`, { method: 'POST' })).json()) as ServerInfo;
+  }
+
+  me = () => this.json<wire.Me>('GET', '/me');
+  vocabulary = () => this.json<wire.Vocabulary>('GET', '/vocabulary');
+
+  entries = (q: EntryQuery) => this.json<wire.Page<wire.Entry>>('GET', `/entries${query({ ...q })}`);
+  entry = (id: string) => this.json<wire.Entry>('GET', `/entries/${id}`);
+  patchEntry = (id: string, patch: wire.EntryPatch) =>
+    this.json<wire.Entry>('PATCH', `/entries/${id}`, patch);
+  entryFiles = (id: string, offset: number, limit: number) =>
+    this.json<wire.Page<wire.DataFile>>('GET', `/entries/${id}/files${query({ offset, limit })}`);
+  view = (id: string) => this.json<wire.View>('GET', `/entries/${id}/view`);
+
+  datasets = (q: { project?: string; trashed?: boolean; offset?: number; limit?: number }) =>
+    this.json<wire.Page<wire.Dataset>>('GET', `/datasets${query(q)}`);
+  dataset = (id: string) => this.json<wire.Dataset>('GET', `/datasets/${id}`);
+  patchDataset = (id: string, patch: { title?: string; description?: string }) =>
+    this.json<wire.Dataset>('PATCH', `/datasets/${id}`, patch);
+  trashDataset = (id: string) => this.json<void>('DELETE', `/datasets/${id}`);
+  restoreDataset = (id: string) => this.json<wire.Dataset>('POST', `/datasets/${id}/restore`, {});
+
+  uploads = () => this.json<{ items: wire.Upload[] }>('GET', '/uploads');
+  upload = (id: string) => this.json<wire.Upload>('GET', `/uploads/${id}`);
+  createUpload = (body: wire.UploadIn) => this.json<wire.Upload>('POST', '/uploads', body);
+  fileDigest = (upload: string, file: string, sha256: string) =>
+    this.json<wire.UploadFile>('POST', `/uploads/${upload}/files/${file}/digest`, { sha256 });
+  completeUpload = (id: string) => this.json<wire.Upload>('POST', `/uploads/${id}/complete`, {});
+  cancelUpload = (id: string) => this.json<void>('DELETE', `/uploads/${id}`);
+
+  tools = (entries: string[]) =>
+    this.json<{ items: wire.Tool[] }>('GET', `/tools${query({ entry: entries })}`);
+  runs = (q: { kind?: string; project?: string; offset?: number; limit?: number }) =>
+    this.json<wire.Page<wire.Run>>('GET', `/runs${query(q)}`);
+  run = (id: string) => this.json<wire.Run>('GET', `/runs/${id}`);
+  startRun = (body: wire.RunIn, key: string) =>
+    this.json<wire.Run>('POST', '/runs', body, { 'Idempotency-Key': key });
+  cancelRun = (id: string) => this.json<wire.Run>('POST', `/runs/${id}/cancel`, {});
+  repeatRun = (id: string, key: string) =>
+    this.json<wire.Run>('POST', `/runs/${id}/again`, {}, { 'Idempotency-Key': key });
+  runLog = (id: string, offset: number) =>
+    this.json<wire.LogChunk>('GET', `/runs/${id}/log${query({ offset })}`);
+
+  accessToken = () => this.json<wire.AccessToken>('POST', '/tokens/access', {});
+}
+
+export function asProblem(error: unknown): ApiError {
+  if (error instanceof ApiError) {
+    return error;
+  }
+  console.error(error);
+  return new ApiError(
+    -1,
+    'unexpected',
+    'Something went wrong in this panel.',
+    'Reload the page; your data is safe.'
+  );
+}
+
+function xsrfToken(): string {
+  return /(?:^|;\s*)_xsrf=([^;]*)/.exec(document.cookie)?.[1] ?? '';
+}

@@ -1,0 +1,50 @@
+/** Reading from the service inside a component. */
+import { useCallback, useEffect, useRef, useState } from 'react';
+
+import { asProblem, type ApiError } from './api';
+
+export interface Loaded<T> {
+  value: T | null;
+  problem: ApiError | null;
+  loading: boolean;
+  reload: () => void;
+}
+
+/** Loads when `keys` change and on `reload`; an answer that comes too late is dropped. */
+export function useLoaded<T>(load: () => Promise<T>, keys: readonly unknown[]): Loaded<T> {
+  const [state, setState] = useState<{ value: T | null; problem: ApiError | null; loading: boolean }>({
+    value: null,
+    problem: null,
+    loading: true
+  });
+  const turn = useRef(0);
+  const loader = useRef(load);
+  loader.current = load;
+  const reload = useCallback(() => {
+    const mine = ++turn.current;
+    setState(before => ({ ...before, loading: true }));
+    loader.current().then(
+      value => mine === turn.current && setState({ value, problem: null, loading: false }),
+      error =>
+        mine === turn.current &&
+        setState(before => ({ ...before, problem: asProblem(error), loading: false }))
+    );
+  }, []);
+  useEffect(() => {
+    reload();
+    return () => {
+      turn.current += 1;
+    };
+  }, keys);
+  return { ...state, reload };
+}
+
+/** `value` after it has been the same for `wait` milliseconds. */
+export function useSettled<T>(value: T, wait: number): T {
+  const [settled, setSettled] = useState(value);
+  useEffect(() => {
+    const timer = window.setTimeout(() => setSettled(value), wait);
+    return () => window.clearTimeout(timer);
+  }, [value, wait]);
+  return settled;
+}

@@ -1,0 +1,59 @@
+/** Our own icons: 16 by 16, one stroke width, in the colour of the text around them. */
+import { LabIcon } from '@jupyterlab/ui-components';
+
+const PATHS = {
+  datasets:
+    '<ellipse cx="8" cy="3.6" rx="5.5" ry="2.1"/><path d="M2.5 3.6v8.8c0 1.2 2.5 2.1 5.5 2.1s5.5-.9 5.5-2.1V3.6M2.5 8c0 1.2 2.5 2.1 5.5 2.1s5.5-.9 5.5-2.1"/>',
+  workspace:
+    '<rect x="1.8" y="2.5" width="12.4" height="11" rx="1.2"/><path d="M1.8 6.2h12.4M1.8 9.9h12.4M6.2 6.2v7.3"/>',
+  tools:
+    '<path d="M9.9 6.1a3.4 3.4 0 0 1-4.5 4.1l-2.6 3.1a1.2 1.2 0 0 1-1.8-1.7L4 8.8a3.4 3.4 0 0 1 4.3-4.9L6.4 5.8l.5 1.6 1.6.5z" transform="translate(2.4 -.6)"/>',
+  key: '<circle cx="5" cy="11" r="3.2"/><path d="m7.3 8.7 6-6M10.6 5.4l2.2 2.2M12.4 3.6l1.4 1.4"/>',
+  upload: '<path d="M8 10.5V2.8M4.9 5.7 8 2.6l3.1 3.1M2.5 10.5v2.2c0 .5.4.8.8.8h9.4c.4 0 .8-.3.8-.8v-2.2"/>',
+  folder: '<path d="M1.8 12.5v-9h4.4l1.5 1.8h6.5v7.2a.8.8 0 0 1-.8.8H2.6a.8.8 0 0 1-.8-.8z"/>',
+  text: '<path d="M3.5 1.8h6l3 3v9.4h-9zM9.3 1.8v3.2h3.2M5.6 8h4.8M5.6 10.8h4.8"/>',
+  eye: '<path d="M1.3 8S3.7 3.6 8 3.6 14.7 8 14.7 8 12.3 12.4 8 12.4 1.3 8 1.3 8z"/><circle cx="8" cy="8" r="2"/>',
+  trash: '<path d="M2.5 4h11M6 4V2.3h4V4M3.8 4l.6 9.7h7.2l.6-9.7M6.7 6.8v4.2M9.3 6.8v4.2"/>',
+  pencil: '<path d="m2.5 13.5.6-3L10.8 2.8l2.4 2.4-7.7 7.7zM9.2 4.4l2.4 2.4"/>',
+  tag: '<path d="M2 2.2h5.4l6.4 6.4-5.2 5.2L2 7.4z"/><circle cx="5" cy="5.2" r=".8"/>',
+  info: '<circle cx="8" cy="8" r="6.2"/><path d="M8 7.2v4M8 4.8v.2"/>',
+  play: '<path d="M4.2 2.6 13 8l-8.8 5.4z"/>',
+  stop: '<rect x="3.5" y="3.5" width="9" height="9" rx="1"/>',
+  pause: '<path d="M5.2 3v10M10.8 3v10"/>',
+  repeat: '<path d="M13.2 8a5.2 5.2 0 1 1-1.6-3.8M13.4 1.9v2.9h-2.9"/>',
+  copy: '<rect x="5.2" y="5.2" width="8.5" height="8.5" rx="1"/><path d="M3.4 10.8h-.3a.8.8 0 0 1-.8-.8V3.1c0-.4.4-.8.8-.8H10c.4 0 .8.4.8.8v.3"/>',
+  download:
+    '<path d="M8 2.5v7.7M4.9 7.3 8 10.4l3.1-3.1M2.5 10.5v2.2c0 .5.4.8.8.8h9.4c.4 0 .8-.3.8-.8v-2.2"/>',
+  close: '<path d="m3.8 3.8 8.4 8.4M12.2 3.8l-8.4 8.4"/>',
+  more: '<circle cx="3.2" cy="8" r=".7"/><circle cx="8" cy="8" r=".7"/><circle cx="12.8" cy="8" r=".7"/>',
+  check: '<path d="m2.8 8.4 3.4 3.4 7-7.6"/>',
+  warning: '<path d="M8 2 14.8 13.6H1.2zM8 6.6v3.2M8 11.6v.2"/>',
+  up: '<path d="M8 13V3.4M4.2 7 8 3.2 11.8 7"/>',
+  down: '<path d="M8 3v9.6M4.2 9 8 12.8 11.8 9"/>',
+  search: '<circle cx="6.8" cy="6.8" r="4.3"/><path d="m10 10 4 4"/>',
+  restore: '<path d="M2.8 8a5.2 5.2 0 1 0 1.6-3.8M2.6 1.9v2.9h2.9"/>',
+  chevron: '<path d="m6 3.5 4.5 4.5L6 12.5"/>'
+} as const;
+
+export type IconName = keyof typeof PATHS;
+
+function svg(name: IconName): string {
+  return (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" width="16" height="16" fill="none" ' +
+    `stroke="currentColor" stroke-width="1.3" stroke-linecap="round" stroke-linejoin="round">${PATHS[name]}</svg>`
+  );
+}
+
+/** An icon for Lab's own places: sidebars, launcher, tabs. */
+export function labIcon(name: IconName): LabIcon {
+  const coloured = svg(name).replace('<svg ', '<svg class="jp-icon3" ');
+  return new LabIcon({
+    name: `voxelhub:${name}`,
+    svgstr: coloured.replace('stroke="currentColor"', 'style="stroke: var(--jp-inverse-layout-color3)"')
+  });
+}
+
+/** Decorative: whatever holds it carries the name. */
+export function Icon({ name }: { name: IconName }): JSX.Element {
+  return <span className="vx-Icon" aria-hidden="true" dangerouslySetInnerHTML={{ __html: svg(name) }} />;
+}

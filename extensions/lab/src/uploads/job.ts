@@ -1,0 +1,215 @@
+/** One upload: from chosen files to a registered dataset. */
+import { asProblem, type Api, type ApiError } from '../shared/api';
+import type { Run, Upload, UploadFile, UploadIn } from '../shared/api-types';
+import type { Picked } from './collect';
+import { sha256 } from './digest';
+import { send } from './send';
+
+export type JobState =
+  | 'checking' // digests before anything is sent
+  | 'sending'
+  | 'paused'
+  | 'importing'
+  | 'done'
+  | 'failed'
+  | 'cancelled';
+
+const PARALLEL = 3;
+const HASH_FIRST = 512 * 1024 ** 2; // bytes: up to here all digests are known first, and what is there is not sent
+
+/** What the panel shows of a job; a new object at each change. */
+export interface JobView {
+  key: string;
+  title: string;
+  project: string;
+  state: JobState;
+  files: number;
+  filesDone: number;
+  size: number;
+  sent: number;
+  /** Bytes per second over the last seconds. */
+  speed: number;
+  waiting: boolean;
+  problem: ApiError | null;
+  uploadId: string | null;
+  run: Run | null;
+}
+
+export class UploadJob {
+  readonly key = crypto.randomUUID();
+  state: JobState = 'checking';
+  uploadId: string | null = null;
+  run: Run | null = null;
+  private problem: ApiError | null = null;
+  private readonly sent = new Map<string, number>();
+  private readonly done = new Set<string>();
+  private readonly digests = new Map<string, string>();
+  private waiting = false;
+  private stop = new AbortController();
+  private samples: { at: number; sent: number }[] = [];
+
+  constructor(
+    private readonly api: Api,
+    private readonly order: Omit<UploadIn, 'files'>,
+    private readonly picked: readonly Picked[],
+    private readonly changed: () => void
+  ) {}
+
+  /** An upload that is open at the service, with files that match its list. */
+  static resumed(api: Api, upload: Upload, picked: readonly Picked[], changed: () => void): UploadJob {
+    const wanted = new Map(upload.files.map(file => [file.path, file.size]));
+    const matching = picked.filter(({ path, file }) => wanted.get(path) === file.size);
+    const job = new UploadJob(api, { project: upload.project, title: upload.title }, matching, changed);
+    job.uploadId = upload.id;
+    return job;
+  }
+
+  get view(): JobView {
+    const size = this.picked.reduce((sum, { file }) => sum + file.size, 0);
+    const sent = [...this.sent.values()].reduce((sum, n) => sum + n, 0);
+    return {
+      key: this.key,
+      title: this.order.title,
+      project: this.order.project,
+      state: this.state,
+      files: this.picked.length,
+      filesDone: this.done.size,
+      size,
+      sent,
+      speed: this.speed(sent),
+      waiting: this.waiting,
+      problem: this.problem,
+      uploadId: this.uploadId,
+      run: this.run
+    };
+  }
+
+  /** Runs to the end of the import's registration, a failure, a pause or a cancel; may be called again after a pause. */
+  async start(): Promise<void> {
+    this.stop = new AbortController();
+    this.problem = null;
+    this.samples = [];
+    try {
+      const upload = await this.open();
+      this.move('sending');
+      await this.sendAll(upload);
+      const finished = await this.api.completeUpload(upload.id);
+      this.move('importing');
+      if (finished.run_id) {
+        this.run = await this.api.run(finished.run_id);
+      }
+    } catch (error) {
+      if (!this.stop.signal.aborted) {
+        this.stop.abort();
+        this.problem = asProblem(error);
+        this.move('failed');
+      }
+    }
+    this.changed();
+  }
+
+  pause(): void {
+    this.stop.abort();
+    this.move('paused');
+  }
+
+  async cancel(): Promise<void> {
+    this.stop.abort();
+    this.move('cancelled');
+    if (this.uploadId) {
+      await this.api.cancelUpload(this.uploadId);
+    }
+  }
+
+  /** The import run as the service now tells it. */
+  follow(run: Run): void {
+    this.run = run;
+    if (run.state === 'succeeded') {
+      this.move('done');
+    } else if (run.state === 'failed' || run.state === 'cancelled') {
+      this.move(run.state);
+    } else {
+      this.changed();
+    }
+  }
+
+  private move(state: JobState): void {
+    this.state = state;
+    this.waiting = false;
+    this.changed();
+  }
+
+  private async open(): Promise<Upload> {
+    if (this.uploadId) {
+      return this.api.upload(this.uploadId);
+    }
+    const total = this.picked.reduce((sum, { file }) => sum + file.size, 0);
+    if (total <= HASH_FIRST) {
+      this.move('checking');
+      for (const { path, file } of this.picked) {
+        this.digests.set(path, await sha256(file, this.stop.signal));
+      }
+    }
+    const files = this.picked.map(({ path, file }) => ({
+      path,
+      size: file.size,
+      sha256: this.digests.get(path)
+    }));
+    const upload = await this.api.createUpload({ ...this.order, files });
+    this.uploadId = upload.id;
+    return upload;
+  }
+
+  private async sendAll(upload: Upload): Promise<void> {
+    const known = new Map(upload.files.map(file => [file.path, file]));
+    const queue = this.picked.filter(({ path }) => known.has(path));
+    const worker = async (): Promise<void> => {
+      for (let next = queue.shift(); next; next = queue.shift()) {
+        await this.sendOne(upload.id, next, known.get(next.path)!);
+      }
+    };
+    await Promise.all(Array.from({ length: PARALLEL }, worker));
+  }
+
+  private async sendOne(upload: string, { path, file }: Picked, known: UploadFile): Promise<void> {
+    const { signal } = this.stop;
+    signal.throwIfAborted();
+    if (!known.present) {
+      const digest = this.digests.get(path) ?? sha256(file, signal);
+      const url = this.api.uploadUrl(upload, known.id);
+      if (file.size > known.offset) {
+        const progress = (sent: number): void => this.progress(path, sent);
+        await send(
+          file,
+          url,
+          () => this.api.headers(),
+          progress,
+          waiting => this.wait(waiting),
+          signal
+        );
+      }
+      await this.api.fileDigest(upload, known.id, await digest);
+    }
+    this.done.add(path);
+    this.progress(path, file.size);
+  }
+
+  private progress(path: string, sent: number): void {
+    this.sent.set(path, sent);
+    this.changed();
+  }
+
+  private wait(waiting: boolean): void {
+    if (waiting !== this.waiting) {
+      this.waiting = waiting;
+      this.changed();
+    }
+  }
+
+  private speed(sent: number): number {
+    const now = performance.now();
+    this.samples = [...this.samples.filter(({ at }) => now - at < 4000), { at: now, sent }];
+    const first = this.samples[0]!;
+    return now - first.at < 200 ? 0 : ((sent - first.sent) / (now - first.at)) * 1000;
+  }
+}

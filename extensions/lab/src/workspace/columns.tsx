@@ -1,0 +1,98 @@
+/** The columns of the workspace table. */
+import type { Core } from '../core';
+import type { Entry } from '../shared/api-types';
+import { bytes, count, moment, termTitle } from '../shared/format';
+import { Icon, type IconName } from '../shared/icons';
+
+export interface Column {
+  id: string;
+  title: string;
+  /** Track of a CSS grid. */
+  width: string;
+  sortable: boolean;
+  numeric?: boolean;
+  cell: (entry: Entry, core: Core) => React.ReactNode;
+}
+
+const KIND_ICON: Record<Entry['kind'], IconName> = {
+  series: 'datasets',
+  volume: 'datasets',
+  image: 'eye',
+  table: 'workspace',
+  text: 'text',
+  file: 'text'
+};
+
+export const COLUMNS: readonly Column[] = [
+  {
+    id: 'name',
+    title: 'Name',
+    width: 'minmax(180px, 3fr)',
+    sortable: true,
+    cell: entry => (
+      <span className="vx-Name" title={entry.name}>
+        <Icon name={KIND_ICON[entry.kind]} />
+        <span>{entry.name}</span>
+        {entry.n_files > 1 && <small>{count(entry.n_files, 'file')}</small>}
+      </span>
+    )
+  },
+  {
+    id: 'data_type',
+    title: 'Data type',
+    width: 'minmax(90px, 1.2fr)',
+    sortable: true,
+    cell: (entry, core) => termTitle(core.vocabulary.get(), 'data_types', entry.data_type)
+  },
+  {
+    id: 'file_format',
+    title: 'Format',
+    width: 'minmax(80px, 1fr)',
+    sortable: true,
+    cell: (entry, core) => termTitle(core.vocabulary.get(), 'file_formats', entry.file_format)
+  },
+  {
+    id: 'project',
+    title: 'Project',
+    width: 'minmax(80px, 1fr)',
+    sortable: false,
+    cell: entry => entry.project
+  },
+  {
+    id: 'dataset',
+    title: 'Dataset',
+    width: 'minmax(110px, 1.6fr)',
+    sortable: false,
+    cell: entry => (
+      <span className="vx-Name" title={`${entry.dataset_title}, version ${entry.version}`}>
+        <span>{entry.dataset_title}</span>
+        <small>v{entry.version}</small>
+      </span>
+    )
+  },
+  {
+    id: 'execution',
+    title: 'Execution',
+    width: 'minmax(70px, .8fr)',
+    sortable: true,
+    cell: entry => entry.execution || '–'
+  },
+  {
+    id: 'size',
+    title: 'Size',
+    width: '84px',
+    sortable: true,
+    numeric: true,
+    cell: entry => bytes(entry.size)
+  },
+  {
+    id: 'created_at',
+    title: 'Date',
+    width: '128px',
+    sortable: true,
+    cell: entry => <time dateTime={entry.created_at}>{moment(entry.created_at)}</time>
+  }
+];
+
+/** Check box, columns, menu. */
+export const TEMPLATE = `32px ${COLUMNS.map(column => column.width).join(' ')} 34px`;
