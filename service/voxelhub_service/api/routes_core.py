@@ -6,10 +6,12 @@ from fastapi import APIRouter
 from sqlalchemy import select
 
 from .. import __version__
+from ..context import Context
 from ..database import reading, writing
-from ..models import Lease, utcnow
+from ..identity.actor import Actor
+from ..models import Lease, Project, utcnow
 from ..policy.authorize import require
-from ..projects.store import configure, project_by_name, project_out, projects_of
+from ..projects.store import configure, project_by_name, project_out, projects_of, visible_projects
 from .deps import CallerDep, ContextDep
 from .schemas import Health, Me, ProjectName, ProjectOut, ProjectPatch
 
@@ -26,17 +28,21 @@ def health(context: ContextDep) -> Health:
 
 @router.get("/me", tags=["projects"])
 def me(context: ContextDep, actor: CallerDep) -> Me:
-    """The caller with roles and projects."""
+    """The caller with roles and own projects, the personal one first."""
     require(actor, "self.read")
-    return Me(name=actor.name, roles=actor.roles, admin=actor.admin, projects=list_projects(context, actor))
+    return Me(name=actor.name, roles=actor.roles, admin=actor.admin, projects=_out(context, actor, projects_of(context, actor)))
 
 
 @router.get("/projects", tags=["projects"])
 def list_projects(context: ContextDep, actor: CallerDep) -> list[ProjectOut]:
-    """The caller's projects: their personal one, and those that the identity provider's groups give."""
+    """The caller's projects; administrators see all, with the role `administrator` where they may only configure."""
     require(actor, "self.read")
-    with writing(context.engine) as session:
-        return [project_out(session, actor, project) for project in projects_of(session, actor, context.settings.project_quota)]
+    return _out(context, actor, visible_projects(context, actor))
+
+
+def _out(context: Context, actor: Actor, projects: list[Project]) -> list[ProjectOut]:
+    with reading(context.engine) as session:
+        return [project_out(session, actor, project) for project in projects]
 
 
 @router.get("/projects/{project}", tags=["projects"])

@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ..api.schemas import ProjectOut
 from ..context import Context, emit
+from ..database import reading, writing
 from ..identity.actor import Actor, ProjectRole, personal_project
-from ..models import Project, Reservation, utcnow
+from ..models import Project
 from ..policy.authorize import decide
+from .quota import release, reserve, reserved_bytes, room
+
+__all__ = [
+    "configure", "ensure_project", "project_by_name", "project_out", "projects_of", "release", "reserve", "reserved_bytes", "room",
+    "visible_projects",
+]
 
 
 def project_by_name(session: Session, name: str) -> Project | None:
@@ -35,15 +42,31 @@ def ensure_project(
     return project
 
 
-def projects_of(session: Session, actor: Actor, quota_bytes: int) -> list[Project]:
-    """What the actor may see, personal project first; makes the rows that their groups name. An administrator sees all."""
-    own = personal_project(actor.name)
-    for name in actor.project_roles:
-        owner = actor.name if name == own else None
-        ensure_project(session, name, title="My files" if owner else name, quota_bytes=quota_bytes, owner=owner)
-    everything = session.scalars(select(Project).order_by(Project.name))
-    seen = [project for project in everything if decide(actor, "project.read", project).allowed]
-    return sorted(seen, key=lambda project: (project.name != own, project.name))
+def projects_of(context: Context, actor: Actor) -> list[Project]:
+    """The actor's own projects, the personal one first; makes the rows that their groups name and nobody has made yet."""
+    own, roles = personal_project(actor.name), actor.project_roles
+    wanted = select(Project).where(Project.name.in_(roles))
+    with reading(context.engine) as session:
+        found = session.scalars(wanted).all()
+    if len(found) < len(roles):
+        with writing(context.engine) as session:
+            for name in roles:
+                owner = actor.name if name == own else None
+                ensure_project(
+                    session, name, title="My files" if owner else name, quota_bytes=context.settings.project_quota, owner=owner)
+            found = session.scalars(wanted).all()
+    mine = [project for project in found if decide(actor, "dataset.read", project).allowed]
+    return sorted(mine, key=lambda project: (project.name != own, project.name))
+
+
+def visible_projects(context: Context, actor: Actor) -> list[Project]:
+    """The actor's own projects; for an administrator every project, which includes those they may only configure."""
+    mine = projects_of(context, actor)
+    if not actor.admin:
+        return mine
+    with reading(context.engine) as session:
+        others = session.scalars(select(Project).where(Project.id.not_in([p.id for p in mine])).order_by(Project.name)).all()
+    return [*mine, *others]
 
 
 def role_in(actor: Actor, project: Project) -> ProjectRole:
@@ -51,12 +74,6 @@ def role_in(actor: Actor, project: Project) -> ProjectRole:
     if project.kind == "personal" and project.owner != actor.name:
         role = None
     return role or "administrator"
-
-
-def reserved_bytes(session: Session, project: Project) -> int:
-    live = select(func.coalesce(func.sum(Reservation.size), 0)).where(
-        Reservation.project_id == project.id, Reservation.expires_at > utcnow())
-    return int(session.scalar(live) or 0)
 
 
 def project_out(session: Session, actor: Actor, project: Project) -> ProjectOut:
