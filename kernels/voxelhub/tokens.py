@@ -29,5 +29,5 @@ def access_token() -> AccessToken:
 
         httpx.get("https://archive.example.org/studies", headers=voxelhub.access_token().headers)
     """
-    answer = client.request("POST", "access-token")
+    answer = client.request("POST", "tokens/access")
     return AccessToken(answer["access_token"], datetime.fromisoformat(answer["expires_at"]))
