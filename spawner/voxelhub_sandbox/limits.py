@@ -145,8 +145,14 @@ class Confinement:
         """End every process of the tree at once."""
         if self.group:
             self.group.kill()
-        for process in list(self._tree()):
-            with contextlib.suppress(psutil.NoSuchProcess):
+        stopped: set[psutil.Process] = set()
+        while new := set(self._tree()) - stopped:  # what is stopped starts nothing that would be left behind
+            for process in new:
+                with contextlib.suppress(psutil.Error):
+                    process.send_signal(signal.SIGSTOP)
+            stopped |= new
+        for process in stopped:
+            with contextlib.suppress(psutil.Error):
                 process.send_signal(signal.SIGKILL)
 
     def close(self) -> None:

@@ -1,33 +1,26 @@
-"""A small installation without network: secrets, database, folders, a project with published series and volumes."""
+"""What runs need around them: a context without network, a project, published series and volumes, and looks at the rows."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import select
+from support.service import make_test_context
 from voxelhub_service.audit.log import verify
-from voxelhub_service.context import Context, make_context
+from voxelhub_service.context import Context
 from voxelhub_service.database import reading, writing
-from voxelhub_service.models import Base, Dataset, DatasetVersion, Entry, File, Project, Run, new_id
+from voxelhub_service.models import Dataset, DatasetVersion, Entry, File, Project, Run, new_id
 from voxelhub_service.runs.store import next_number
-from voxelhub_service.secrets import ensure_secrets
-from voxelhub_service.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 GIB = 1024**3
 
 
 def make_world(folder: Path, **settings: object) -> Context:
-    """A context whose state lies in `folder`; tables are made from the models."""
-    chosen = replace(Settings(), state_dir=folder / "state", envs_dir=ROOT / ".envs", **settings)  # type: ignore[arg-type]
-    (chosen.state_dir / "service").mkdir(parents=True)
-    ensure_secrets(chosen.secrets_dir)
-    context = make_context(chosen)
-    Base.metadata.create_all(context.engine)
-    return context
+    """A context whose state lies in `folder`, with the environments of this clone; tables are made from the models."""
+    return make_test_context(folder, envs_dir=ROOT / ".envs", **settings)
 
 
 def add_project(context: Context, name: str = "demo", quota: int = 10 * GIB) -> str:
