@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from ..context import Context, emit
-from ..models import TERMINAL_STATES, DatasetVersion, Reservation, Run, Upload, utcnow
+from ..models import TERMINAL_STATES, DatasetVersion, Run, Upload, utcnow
+from ..projects.quota import release
 
 UPLOAD_STATES = {"succeeded": "done", "failed": "failed", "cancelled": "cancelled"}
 
@@ -29,9 +29,9 @@ def end_run(
         run.output_version_id = version.id
     if state == "succeeded":
         run.progress, run.progress_text = 1.0, ""
-    session.execute(delete(Reservation).where(Reservation.holder == f"run:{run.id}"))
+    release(session, f"run:{run.id}")
     if run.upload_id:
-        session.execute(delete(Reservation).where(Reservation.holder == f"upload:{run.upload_id}"))
+        release(session, f"upload:{run.upload_id}")
         upload = session.get(Upload, run.upload_id)
         if upload is not None:
             upload.state, upload.reason = UPLOAD_STATES[state], reason

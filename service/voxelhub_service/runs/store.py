@@ -19,13 +19,13 @@ from ..models import (
     DatasetVersion,
     Entry,
     Project,
-    Reservation,
     Run,
     RunCounter,
     utcnow,
 )
 from ..policy.authorize import decide, require
-from ..projects.store import project_by_name, reserved_bytes
+from ..projects.quota import reserve
+from ..projects.store import project_by_name
 from ..tools.manifest import Manifest, ManifestError
 from ..tools.matching import Selected, check
 from ..tools.registry import Registry
@@ -124,7 +124,8 @@ def create_tool_run(
     )
     session.add(run)
     session.flush()
-    _reserve(context, session, target, run, manifest, sum(entry.size for entry in entries.values()))
+    size = manifest.resources.output(sum(entry.size for entry in entries.values()))
+    reserve(session, target, f"run:{run.id}", min(size, context.settings.run_max_output), utcnow() + RESERVED_FOR)
     context.audit.append(session, actor, "run.create", f"run:{run.id}", detail={
         "project": target.name, "number": number, "tool": manifest.name, "tool_version": manifest.version,
         "tool_digest": manifest.digest, "entries": ids} | ({"rerun_of": rerun_of} if rerun_of else {}))
@@ -180,21 +181,9 @@ def list_runs(
     return total, list(rows)
 
 
-def _reserve(context: Context, session: Session, project: Project, run: Run, manifest: Manifest, input_size: int) -> None:
-    size = min(manifest.resources.output(input_size), context.settings.run_max_output)
-    free = project.quota_bytes - project.used_bytes - reserved_bytes(session, project)
-    if size > free:
-        raise conflict("quota_exceeded", f"The result may need {_gib(size)}, and the project has {_gib(max(0, free))} left.",
-                       "Delete datasets you no longer need, or ask an administrator for a larger quota.")
-    session.add(Reservation(project_id=project.id, holder=f"run:{run.id}", size=size, expires_at=utcnow() + RESERVED_FOR))
-
-
 def _title(manifest: Manifest, entries: Sequence[Entry]) -> str:
     if not entries:
         return manifest.title
     more = f" and {len(entries) - 1} more" if len(entries) > 1 else ""
     return f"{manifest.title}: {entries[0].name}{more}"[:200]
 
-
-def _gib(size: int) -> str:
-    return f"{size / 1024**3:.2f} GiB"

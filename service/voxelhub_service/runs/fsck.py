@@ -1,0 +1,127 @@
+"""Checks of runs for `voxelhub fsck`."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from ..context import Context
+from ..database import reading
+from ..executors.folder import read_json
+from ..executors.local import LocalExecutor
+from ..fsck.base import Check, Finding
+from ..models import TERMINAL_STATES, DatasetVersion, Lease, Run, RunCounter, utcnow
+from .lease import NAME, RENEW
+from .staging import label
+
+HEARTBEAT = 60.0  # seconds without a word of a supervisor after which it hangs
+PATIENCE = timedelta(seconds=60)  # within which a worker takes a step that is due
+
+
+def owners(context: Context, deep: bool) -> list[Finding]:
+    """A run on its way is somebody's: queued for a worker, or carried by a supervisor that gives signs of life.
+
+    Without a worker, runs wait; that is no finding. With one, a run whose process is gone does not stay so.
+    """
+    executor, findings = LocalExecutor(context.settings.runs_dir), []
+    with reading(context.engine) as session:
+        lease = session.get(Lease, NAME)
+        working = lease is not None and lease.expires_at > utcnow()
+        going = list(session.scalars(select(Run).where(Run.state.in_(("staging_in", "running", "staging_out")))))
+    for run in going:
+        seen = executor.observe(run.id)
+        status = executor.folder(run.id).status
+        if seen.process == "running" and time.time() - status.stat().st_mtime > HEARTBEAT:
+            findings.append(Finding(f"The supervisor of {label(run)} ({run.id}) lives but has said nothing for a minute."))
+        since = run.started_at or run.created_at
+        if working and run.state == "running" and seen.process in ("absent", "lost") and utcnow() - since > PATIENCE:
+            findings.append(Finding(f"{label(run)} ({run.id}) is said to be running, but nobody carries it."))
+    return findings
+
+
+def results(context: Context, deep: bool) -> list[Finding]:
+    """Each success has its one version, and each version of a run its success."""
+    findings = []
+    with reading(context.engine) as session:
+        made = dict(session.execute(select(DatasetVersion.run_id, DatasetVersion.id)).tuples().all())
+        for run in session.scalars(select(Run).where(Run.state.in_(TERMINAL_STATES))):
+            version = made.get(run.id)
+            if run.state != "succeeded" and version is not None:
+                findings.append(Finding(f"{label(run)} ({run.id}) is {run.state} and yet has a dataset version."))
+            if run.output_version_id is not None and run.output_version_id != version:
+                findings.append(Finding(f"{label(run)} ({run.id}) names a dataset version that it did not make."))
+            if run.state == "succeeded" and run.output_version_id is None:
+                findings.append(Finding(f"{label(run)} ({run.id}) has succeeded and yet has no dataset version."))
+            if run.ended_at is None or (run.state != "succeeded" and not run.reason):
+                findings.append(Finding(f"{label(run)} ({run.id}) ended without saying when or why."))
+        for run in session.scalars(select(Run).where(Run.state.not_in(TERMINAL_STATES))):
+            if run.id in made:
+                findings.append(Finding(f"{label(run)} ({run.id}) is {run.state} and yet has a dataset version."))
+    return findings
+
+
+def numbers(context: Context, deep: bool) -> list[Finding]:
+    """The counter of a project is ahead of every number given."""
+    with reading(context.engine) as session:
+        highest = session.execute(select(Run.project_id, func.max(Run.number)).group_by(Run.project_id)).tuples().all()
+        counters = {one.project_id: one.next_number for one in session.scalars(select(RunCounter))}
+    return [Finding(f"The next run number of project {project} is {counters.get(project, 1)}, but {number} was given already.")
+            for project, number in highest if counters.get(project, 1) <= number]
+
+
+def folders(context: Context, deep: bool) -> list[Finding]:
+    """No run folder without a row, no staged input after the end."""
+    findings = []
+    with reading(context.engine) as session:
+        states = dict(session.execute(select(Run.id, Run.state)).tuples().all())
+        lease = session.get(Lease, NAME)
+        working = lease is not None and lease.expires_at > utcnow()
+    for path in sorted(context.settings.runs_dir.iterdir()):
+        if path.name not in states:
+            findings.append(Finding(f"There is a run folder {path.name} without a run.", "delete it", partial(_drop, path)))
+        elif states[path.name] in TERMINAL_STATES and (path / "open").exists():
+            old = time.time() - path.stat().st_mtime > PATIENCE.total_seconds()
+            if old and working:
+                findings.append(Finding(f"The folder of the ended run {path.name} was never closed."))
+        elif states[path.name] in TERMINAL_STATES and (path / "run.json").exists() and not read_json(path / "run.json"):
+            findings.append(Finding(f"The record of run {path.name} cannot be read."))
+    return findings
+
+
+def supervisors(context: Context, deep: bool) -> list[Finding]:
+    """No process goes on for a run that has ended."""
+    executor = LocalExecutor(context.settings.runs_dir)
+    with reading(context.engine) as session:
+        states = dict(session.execute(select(Run.id, Run.state)).tuples().all())
+    return [
+        Finding(f"A supervisor still works for run {run_id}, which {'has ended' if run_id in states else 'does not exist'}.",
+                "end it", partial(_end, executor, run_id))
+        for run_id in executor.live_supervisors() if states.get(run_id, "succeeded") in TERMINAL_STATES
+    ]
+
+
+def _drop(path: Path) -> str:
+    shutil.rmtree(path, ignore_errors=True)
+    return "deleted the folder"
+
+
+def _end(executor: LocalExecutor, run_id: str) -> str:
+    executor.cancel(run_id)
+    deadline = time.monotonic() + 2 * RENEW
+    while run_id in executor.live_supervisors() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return "asked it to end"
+
+
+CHECKS = [
+    Check("run-owners", "runs that nobody carries", owners),
+    Check("run-results", "successes with their one version, ends with their reason", results),
+    Check("run-numbers", "run numbers that could be given twice", numbers),
+    Check("run-folders", "run folders without a run", folders),
+    Check("run-supervisors", "processes of ended runs", supervisors),
+]
