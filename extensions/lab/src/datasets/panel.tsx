@@ -5,7 +5,7 @@ import type { Core } from '../core';
 import type { Dataset, Project } from '../shared/api-types';
 import { Banners } from '../shared/banners';
 import { Button, Empty, ProblemNotice, ProgressBar } from '../shared/components';
-import { bytes, moment } from '../shared/format';
+import { bytes, day } from '../shared/format';
 import { useLoaded } from '../shared/hooks';
 import { Icon } from '../shared/icons';
 import { useStore } from '../shared/store';
@@ -104,8 +104,8 @@ function Row({
           <strong title={dataset.title}>{dataset.title}</strong>
           <small>
             {newest
-              ? `v${newest.number} · ${bytes(newest.size)} · ${moment(newest.created_at)}`
-              : moment(dataset.created_at)}
+              ? `v${newest.number} · ${bytes(newest.size)} · ${day(newest.created_at)}`
+              : day(dataset.created_at)}
           </small>
         </span>
       </button>

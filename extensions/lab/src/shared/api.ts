@@ -161,7 +161,7 @@ export class Api {
   cancelUpload = (id: string) => this.json<void>('DELETE', `/uploads/${id}`);
 
   tools = (entries: string[]) =>
-    this.json<{ items: wire.Tool[] }>('GET', `/tools${query({ entry: entries })}`);
+    this.json<{ items: wire.Tool[] }>('GET', `/tools${query({ entries: entries.join() })}`);
   runs = (q: { kind?: string; project?: string; offset?: number; limit?: number }) =>
     this.json<wire.Page<wire.Run>>('GET', `/runs${query(q)}`);
   run = (id: string) => this.json<wire.Run>('GET', `/runs/${id}`);
@@ -169,7 +169,7 @@ export class Api {
     this.json<wire.Run>('POST', '/runs', body, { 'Idempotency-Key': key });
   cancelRun = (id: string) => this.json<wire.Run>('POST', `/runs/${id}/cancel`, {});
   repeatRun = (id: string, key: string) =>
-    this.json<wire.Run>('POST', `/runs/${id}/again`, {}, { 'Idempotency-Key': key });
+    this.json<wire.Run>('POST', `/runs/${id}/rerun`, {}, { 'Idempotency-Key': key });
   runLog = (id: string, offset: number) =>
     this.json<wire.LogChunk>('GET', `/runs/${id}/log${query({ offset })}`);
 

@@ -15,13 +15,14 @@ export interface Hint {
 }
 
 const TOPICS: readonly Topic[] = ['run', 'upload', 'dataset', 'project'];
+const FIRST_WAIT = 1000; // ms
 const LONGEST_WAIT = 30_000; // ms
 
 export class Events {
   readonly connected = new Store(false);
   private readonly listeners = new Map<Topic, Set<(hint: Hint) => void>>();
   private source: EventSource | null = null;
-  private wait = 1000;
+  private wait = FIRST_WAIT;
   private opened = false;
 
   constructor(private readonly api: Api) {}
@@ -39,36 +40,34 @@ export class Events {
     }
     const source = new EventSource(this.api.eventsUrl());
     this.source = source;
-    source.onopen = () => {
-      this.connected.set(true);
-      this.wait = 1000;
-      if (this.opened) {
-        TOPICS.forEach(topic => this.tell({ topic, subject: '' }));
-      }
-      this.opened = true;
-    };
     source.onmessage = event => this.receive(event as MessageEvent<string>);
-    TOPICS.forEach(topic =>
-      source.addEventListener(topic, event => this.receive(event as MessageEvent<string>, topic))
-    );
     source.onerror = () => {
       this.connected.set(false);
+      if (source.readyState !== EventSource.CLOSED) {
+        return; // the browser reconnects by itself, and says which hint it saw last
+      }
       source.close();
       this.source = null;
       window.setTimeout(() => this.start(), this.wait);
       this.wait = Math.min(this.wait * 2, LONGEST_WAIT);
     };
+    source.onopen = () => {
+      this.connected.set(true);
+      this.wait = FIRST_WAIT;
+    };
   }
 
-  private receive(event: MessageEvent<string>, topic?: Topic): void {
+  private receive(event: MessageEvent<string>): void {
     try {
-      const data = JSON.parse(event.data) as { topic?: Topic; subject?: string };
-      const known = topic ?? data.topic;
-      if (known) {
-        this.tell({ topic: known, subject: data.subject ?? '' });
+      const { topic, subject } = JSON.parse(event.data) as { topic: string; subject: string };
+      if (topic === 'reset' || (topic === 'ready' && this.opened)) {
+        TOPICS.forEach(each => this.tell({ topic: each, subject: '' }));
+      } else if (TOPICS.includes(topic as Topic)) {
+        this.tell({ topic: topic as Topic, subject });
       }
+      this.opened = true;
     } catch {
-      // A comment or a message of a newer service: hints may be missed, never misread.
+      // A message of a newer service: hints may be missed, never misread.
     }
   }
 

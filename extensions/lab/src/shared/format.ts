@@ -38,6 +38,11 @@ export function termTitle(
   return vocabulary?.[kind].find(term => term.id === id)?.title ?? id;
 }
 
+/** The date alone. */
+export function day(iso: string): string {
+  return moment(iso).slice(0, 10);
+}
+
 export function naturalCompare(a: string, b: string): number {
   return a.localeCompare(b, undefined, { numeric: true, sensitivity: 'base' });
 }

@@ -46,10 +46,10 @@ function svg(name: IconName): string {
 
 /** An icon for Lab's own places: sidebars, launcher, tabs. */
 export function labIcon(name: IconName): LabIcon {
-  const coloured = svg(name).replace('<svg ', '<svg class="jp-icon3" ');
+  const style = 'style="fill: none; stroke: var(--jp-ui-font-color2)"';
   return new LabIcon({
     name: `voxelhub:${name}`,
-    svgstr: coloured.replace('stroke="currentColor"', 'style="stroke: var(--jp-inverse-layout-color3)"')
+    svgstr: svg(name).replace('fill="none" stroke="currentColor"', style)
   });
 }
 

@@ -26,10 +26,9 @@ function Inputs({
     <ul className="vx-ToolInputs">
       {tool.inputs.map(input => {
         const given = tool.assignment[input.name] ?? [];
-        const accepts = input.accepts.map(
-          a =>
-            (a.data_type === '*' ? '' : `${termTitle(vocabulary, 'data_types', a.data_type)} · `) +
-            termTitle(vocabulary, 'file_formats', a.file_format)
+        const formats = new Set(input.accepts.map(a => termTitle(vocabulary, 'file_formats', a.file_format)));
+        const types = input.accepts.map(a =>
+          a.data_type === '*' ? 'any' : termTitle(vocabulary, 'data_types', a.data_type)
         );
         return (
           <li key={input.name} title={input.description}>
@@ -37,7 +36,7 @@ function Inputs({
             {given.length > 0 ? (
               <strong>{given.map(name).join(', ')}</strong>
             ) : (
-              <small>{accepts.join(', ')}</small>
+              <small title={types.join(', ')}>{[...formats].join(', ')}</small>
             )}
           </li>
         );

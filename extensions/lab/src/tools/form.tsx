@@ -76,8 +76,8 @@ export function SchemaForm({
   onChange: (values: Values) => void;
 }): JSX.Element {
   const set = (name: string, value: Value | undefined): void => {
-    const { [name]: _, ...rest } = values;
-    onChange(value === undefined ? rest : { ...rest, [name]: value });
+    const others = Object.entries(values).filter(([known]) => known !== name);
+    onChange(Object.fromEntries(value === undefined ? others : [...others, [name, value]]));
   };
   return (
     <div className="vx-Form">

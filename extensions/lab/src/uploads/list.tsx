@@ -54,7 +54,10 @@ function fraction(job: JobView): number | undefined {
       return job.run?.progress || undefined;
     case 'done':
       return 1;
-    default:
+    case 'sending':
+    case 'paused':
+    case 'failed':
+    case 'cancelled':
       return job.size ? job.sent / job.size : 0;
   }
 }

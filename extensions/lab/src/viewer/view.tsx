@@ -34,14 +34,11 @@ function Plain({ core, view }: { core: Core; view: View }): JSX.Element {
   if (!content.value) {
     return <ProgressBar label={`Loading ${view.name}`} />;
   }
-  switch (view.kind) {
-    case 'image':
-      return <ImageView blob={content.value} name={view.name} />;
-    case 'table':
-      return <TableView blob={content.value} name={view.name} />;
-    default:
-      return <TextView blob={content.value} name={view.name} />;
+  const parts = { blob: content.value, name: view.name };
+  if (view.kind === 'image') {
+    return <ImageView {...parts} />;
   }
+  return view.kind === 'table' ? <TableView {...parts} /> : <TextView {...parts} />;
 }
 
 function Volumes({ core, views }: { core: Core; views: readonly View[] }): JSX.Element {

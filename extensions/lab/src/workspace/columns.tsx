@@ -27,7 +27,7 @@ export const COLUMNS: readonly Column[] = [
   {
     id: 'name',
     title: 'Name',
-    width: 'minmax(180px, 3fr)',
+    width: 'minmax(130px, 3fr)',
     sortable: true,
     cell: entry => (
       <span className="vx-Name" title={entry.name}>
@@ -40,28 +40,28 @@ export const COLUMNS: readonly Column[] = [
   {
     id: 'data_type',
     title: 'Data type',
-    width: 'minmax(90px, 1.2fr)',
+    width: 'minmax(76px, 1.3fr)',
     sortable: true,
     cell: (entry, core) => termTitle(core.vocabulary.get(), 'data_types', entry.data_type)
   },
   {
     id: 'file_format',
     title: 'Format',
-    width: 'minmax(80px, 1fr)',
+    width: 'minmax(62px, 0.9fr)',
     sortable: true,
     cell: (entry, core) => termTitle(core.vocabulary.get(), 'file_formats', entry.file_format)
   },
   {
     id: 'project',
     title: 'Project',
-    width: 'minmax(80px, 1fr)',
+    width: 'minmax(62px, 0.9fr)',
     sortable: false,
     cell: entry => entry.project
   },
   {
     id: 'dataset',
     title: 'Dataset',
-    width: 'minmax(110px, 1.6fr)',
+    width: 'minmax(96px, 1.6fr)',
     sortable: false,
     cell: entry => (
       <span className="vx-Name" title={`${entry.dataset_title}, version ${entry.version}`}>
@@ -73,14 +73,14 @@ export const COLUMNS: readonly Column[] = [
   {
     id: 'execution',
     title: 'Execution',
-    width: 'minmax(70px, .8fr)',
+    width: 'minmax(66px, 0.7fr)',
     sortable: true,
     cell: entry => entry.execution || '–'
   },
   {
     id: 'size',
     title: 'Size',
-    width: '84px',
+    width: '70px',
     sortable: true,
     numeric: true,
     cell: entry => bytes(entry.size)
@@ -88,11 +88,11 @@ export const COLUMNS: readonly Column[] = [
   {
     id: 'created_at',
     title: 'Date',
-    width: '128px',
+    width: '118px',
     sortable: true,
     cell: entry => <time dateTime={entry.created_at}>{moment(entry.created_at)}</time>
   }
 ];
 
 /** Check box, columns, menu. */
-export const TEMPLATE = `32px ${COLUMNS.map(column => column.width).join(' ')} 34px`;
+export const TEMPLATE = `26px ${COLUMNS.map(column => column.width).join(' ')} 28px`;
