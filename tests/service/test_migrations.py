@@ -24,7 +24,8 @@ def _statements(url: str) -> dict[str, list[str]]:
     """What SQLite itself keeps of the schema, with columns and constraints in one order."""
     engine = make_engine(url)
     with engine.connect() as connection:
-        rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name != 'alembic_version'")).all()
+        query = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name != 'alembic_version'"
+        rows = connection.execute(text(query)).all()
     engine.dispose()
     return {name: sorted(line.strip(" ,\t") for line in sql.splitlines() if line.strip()) for name, sql in rows}
 

@@ -76,7 +76,8 @@ def _message(number: int, event: EventOut) -> str:
     return f"id: {number}\ndata: {event.model_dump_json()}\n\n"
 
 
-@router.get("/events", response_class=EventStream, responses={200: {"content": STREAM, "description": "An endless stream."}})
+@router.get("/events", status_code=200, response_class=EventStream,
+            responses={200: {"content": STREAM, "description": "An endless stream."}})
 async def watch(
     request: Request, actor: CallerDep, credential: CredentialDep, last_event_id: Annotated[str | None, Header()] = None,
 ) -> EventStream:

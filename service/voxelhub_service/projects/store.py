@@ -17,8 +17,8 @@ from ..policy.authorize import decide
 from .quota import release, reserve, reserved_bytes, room
 
 __all__ = [
-    "configure", "ensure_project", "project_by_name", "project_out", "projects_of", "release", "reserve", "reserved_bytes", "room",
-    "visible_projects",
+    "configure", "ensure_project", "project_by_name", "project_out", "projects_of", "release", "reserve", "reserved_bytes",
+    "room", "visible_projects",
 ]
 
 

@@ -1,0 +1,159 @@
+"""Hub tokens against a hub on loopback that answers as JupyterHub 6.1 does (the real one: tests/hub/test_service_identity.py)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from support.live import serving
+from voxelhub_service.errors import Problem
+from voxelhub_service.identity.hub import HubClient, HubIdentity
+from voxelhub_service.identity.tokens import Credential
+
+ACCESS = "access:services!service=voxelhub"
+
+
+class Hub:
+    """`whose` maps tokens to /user models, `groups` users to their groups; counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.whose: dict[str, dict[str, Any]] = {}
+        self.groups: dict[str, Any] = {}
+        self.asked: list[str] = []
+        self.status = 200
+        self.port = 0
+
+    def app(self) -> Starlette:
+        async def user(request: Request) -> Response:
+            self.asked.append("/user")
+            await asyncio.sleep(0.05)
+            if self.status != 200:
+                return Response(status_code=self.status)
+            model = self.whose.get(request.headers["authorization"].removeprefix("token "))
+            return JSONResponse(model) if model else JSONResponse({"status": 403}, 403)
+
+        async def named(request: Request) -> Response:
+            name = request.path_params["name"]
+            self.asked.append(f"/users/{name}")
+            if request.headers["authorization"] != "token service-secret":
+                return JSONResponse({"status": 403}, 403)
+            if name not in self.groups:
+                return JSONResponse({"status": 404}, 404)
+            groups = self.groups[name]
+            return JSONResponse({"name": name, **({"groups": groups} if groups is not None else {})})
+
+        return Starlette(routes=[Route("/hub/api/user", user), Route("/hub/api/users/{name}", named)])
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    made = Hub()
+    made.whose = {
+        "good": {"kind": "user", "name": "alice", "scopes": [ACCESS]},
+        "broad": {"kind": "user", "name": "alice", "scopes": ["access:services"]},
+        "narrow": {"kind": "user", "name": "alice", "scopes": ["self", "access:services!service=other", "access:servers!user=alice"]},
+        "service": {"kind": "service", "name": "culler", "scopes": [ACCESS]},
+        "ghost": {"kind": "user", "name": "ghost", "scopes": [ACCESS]},
+        "blind": {"kind": "user", "name": "blind", "scopes": [ACCESS]},
+        "nameless": {"kind": "user", "scopes": [ACCESS]},
+    }
+    made.groups = {"alice": ["/voxelhub-users", "/projects/demo", "role:researcher"], "blind": None}
+    with serving(made.app()) as made.port:
+        yield made
+
+
+def _identity(hub: Hub, seconds: float = 5.0, secret: str = "service-secret") -> HubIdentity:
+    return HubIdentity(HubClient(f"http://127.0.0.1:{hub.port}/hub/api", secret), seconds)
+
+
+async def _status(identity: HubIdentity, token: str) -> int:
+    with pytest.raises(Problem) as refused:
+        await identity.actor_of(Credential(token))
+    return refused.value.status
+
+
+@pytest.mark.parametrize("token", ["good", "broad"])
+async def test_a_token_with_access_becomes_its_user_with_groups(hub, token):
+    actor = await _identity(hub).actor_of(Credential(token))
+    assert (actor.name, actor.kind, actor.roles, actor.allowed) == ("alice", "hub", ["researcher"], True)
+    assert actor.project_roles["demo"] == "member"
+
+
+@pytest.mark.parametrize(("token", "status"), [
+    ("unknown", 401), ("service", 401), ("narrow", 403), ("nameless", 401),
+    ("ghost", 503), ("blind", 503),  # nobody is guessed into a group
+])
+async def test_other_tokens_are_refused(hub, token, status):
+    assert await _status(_identity(hub), token) == status
+
+
+@pytest.mark.parametrize("status", [500, 502, 302, 429])
+async def test_a_hub_in_trouble_is_never_a_yes(hub, status):
+    hub.status = status
+    assert await _status(_identity(hub), "good") == 503
+
+
+async def test_an_unreachable_hub_is_503_with_a_sentence():
+    identity = HubIdentity(HubClient("http://127.0.0.1:9/hub/api", "x"))
+    with pytest.raises(Problem) as refused:
+        await identity.actor_of(Credential("good"))
+    assert (refused.value.status, refused.value.code) == (503, "hub_unreachable")
+
+
+async def test_our_own_token_being_refused_is_not_the_callers_fault(hub):
+    assert await _status(_identity(hub, secret="wrong"), "good") == 503
+
+
+async def test_twenty_requests_at_once_ask_once(hub):
+    identity = _identity(hub)
+    actors = await asyncio.gather(*(identity.actor_of(Credential("good")) for _ in range(20)))
+    assert {actor.name for actor in actors} == {"alice"}
+    assert hub.asked == ["/user", "/users/alice"]
+
+
+async def test_an_answer_is_remembered_briefly_and_a_refusal_never(hub):
+    identity = _identity(hub, seconds=0.3)
+    await identity.actor_of(Credential("good"))
+    del hub.whose["good"]
+    await identity.actor_of(Credential("good"))
+    await asyncio.sleep(0.35)
+    assert await _status(identity, "good") == 401
+    hub.whose["good"] = {"kind": "user", "name": "alice", "scopes": [ACCESS]}
+    assert (await identity.actor_of(Credential("good"))).name == "alice"
+
+
+async def test_fresh_asks_again(hub):
+    identity = _identity(hub)
+    await identity.actor_of(Credential("good"))
+    del hub.whose["good"]
+    with pytest.raises(Problem):
+        await identity.actor_of(Credential("good"), fresh=True)
+    assert await _status(identity, "good") == 401, "what was remembered is forgotten with it"
+
+
+async def test_a_caller_who_goes_away_does_not_fail_the_others(hub):
+    identity = _identity(hub)
+    first = asyncio.create_task(identity.actor_of(Credential("good")))
+    second = asyncio.create_task(identity.actor_of(Credential("good")))
+    await asyncio.sleep(0.02)
+    first.cancel()
+    assert (await second).name == "alice"
+
+
+async def test_memory_is_bounded(hub):
+    identity = _identity(hub)
+    identity._remembered._limit = 3
+    for number in range(6):
+        hub.whose[f"t{number}"] = {"kind": "user", "name": "alice", "scopes": [ACCESS]}
+        await identity.actor_of(Credential(f"t{number}"))
+    assert len(identity._remembered._known) == 3
+
+
+def test_a_credential_never_shows_its_token():
+    assert "good" not in repr(Credential("good"))
