@@ -47,12 +47,12 @@ def send(method: str, path: str, **options: Any) -> httpx.Response:
     return _pool(service_url()).request(method, path, headers=headers, **options)
 
 
-def request(method: str, path: str, **options: Any) -> Any:
+def request(method: str, path: str, *, repeat: bool = False, **options: Any) -> Any:
     """The JSON of a successful answer, None for an empty one. Raises VoxelHubError.
 
-    What is safe to repeat (a reading, or a request with an Idempotency-Key) outlasts a restart of the service.
+    A reading, and what the caller calls safe to `repeat`, outlasts a restart of the service.
     """
-    repeatable = method in ("GET", "HEAD") or "Idempotency-Key" in options.get("headers", {})
+    repeatable = repeat or method in ("GET", "HEAD")
     deadline = time.monotonic() + RETRY_FOR_S
     wait = 0.2
     while True:

@@ -106,7 +106,7 @@ class Run:
 
     def cancel(self) -> Run:
         """Ask for its end; the whole process tree of the tool is ended."""
-        self._item = client.request("POST", f"runs/{self.id}/cancel")
+        self._item = client.request("POST", f"runs/{self.id}/cancel", repeat=True)
         return self
 
     def _row(self) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def run(
     body = {"tool": name, "project": project or chosen[0].project, "inputs": assigned, "arguments": arguments,
             "output_title": output_title}
     # The key makes a repeated request start nothing twice.
-    return Run(client.request("POST", "runs", json=body, headers={"Idempotency-Key": uuid.uuid4().hex}))
+    return Run(client.request("POST", "runs", repeat=True, json=body, headers={"Idempotency-Key": uuid.uuid4().hex}))
 
 
 def _assign(name: str, chosen: list[Entry]) -> dict[str, list[str]]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import tempfile
+import uuid
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -36,7 +39,8 @@ def save(
 
     `what` is a folder, a file, a list of files, a Volume, an array with `affine=` (4×4, mm, RAS+), a text, or a dict of
     file names to any of these. Volumes are written as compressed NIfTI. Bytes that the project already holds are
-    not sent again; a broken connection is taken up where it stopped. Files are checked by SHA-256 on arrival.
+    not sent again; a broken connection is taken up where it stopped, and so is an interrupted cell that is run again. Files
+    are checked by SHA-256 on arrival. Links in a folder are left out.
     `data_type` and `file_format` are terms of the vocabulary; left out, the content decides.
 
         voxelhub.save("results", "Segmentation 1", project="demo")
@@ -142,19 +146,38 @@ def _upload(
         "source": "notebook", "unpack": False,
         "files": [{"path": name, "size": path.stat().st_size, "sha256": sha256_of(path)} for name, path in files.items()],
     }
-    upload = client.request("POST", "uploads", json=body)
-    try:
-        _send(upload, files, total, progress)
-        started = client.request("POST", f"uploads/{upload['id']}/complete")
-    except BaseException:  # an interrupted kernel too: give the reserved quota back
-        with contextlib.suppress(VoxelHubError, httpx.TransportError):
-            client.read(client.send("DELETE", f"uploads/{upload['id']}"))
-        raise
-    run = Run(client.request("GET", f"runs/{started['run_id']}"))
+    upload = _announce(body)
+    if upload["run_id"] is None:
+        run = Run(_fill(upload, files, total, progress))
+    else:
+        run = Run(client.request("GET", f"runs/{upload['run_id']}"))
     run.follow(lambda at: progress.update(0.9 + 0.1 * at.progress, at.progress_text or at.state))
     if run.state != "succeeded":
         raise VoxelHubError("import_failed", run.reason or "The import was stopped.")
     return dataset_of(client.request("GET", f"datasets/{run.output_dataset_id}"), run.output_version)
+
+
+def _announce(body: dict[str, Any]) -> dict[str, Any]:
+    """The upload for exactly this content: one that was broken off goes on, an ended one makes room for a new one."""
+    key = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+    for attempt in (key, uuid.uuid4().hex):
+        upload: dict[str, Any] = client.request("POST", "uploads", repeat=True, json=body, headers={"Idempotency-Key": attempt})
+        if upload["state"] in ("open", "importing"):
+            break
+    return upload
+
+
+def _fill(upload: dict[str, Any], files: dict[str, Path], total: int, progress: Progress) -> dict[str, Any]:
+    """Send what is missing and complete the upload; the import's run. What can never succeed gives its quota back."""
+    try:
+        _send(upload, files, total, progress)
+        run: dict[str, Any] = client.request("POST", f"uploads/{upload['id']}/complete", repeat=True)
+    except VoxelHubError as error:
+        if error.code != "unavailable":
+            with contextlib.suppress(VoxelHubError, httpx.TransportError):
+                client.read(client.send("DELETE", f"uploads/{upload['id']}"))
+        raise
+    return run
 
 
 def _send(upload: dict[str, Any], files: dict[str, Path], total: int, progress: Progress) -> None:

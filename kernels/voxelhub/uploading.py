@@ -16,7 +16,7 @@ from .errors import VoxelHubError, from_problem
 CHUNK = 8 * 1024**2       # bytes a PATCH carries; what a broken connection costs at most
 PIECE = 1024**2           # bytes read at a time
 GIVE_UP_AFTER_S = 120.0   # without a byte accepted; a service that restarts is back long before
-FINAL = {400, 401, 403, 404, 410, 413, 415, 422, 507}  # statuses that no retry changes
+FINAL = {400, 401, 403, 404, 410, 412, 413, 415, 422, 507}  # statuses that no retry changes
 
 Report = Callable[[int], None]
 
@@ -55,7 +55,7 @@ def _patch(url: str, path: Path, offset: int, length: int) -> tuple[int | None, 
     if answer.is_success:
         return int(answer.headers["Upload-Offset"]), None
     error = _error(answer)
-    if answer.status_code in FINAL:
+    if answer.status_code in FINAL or (answer.status_code == 409 and error.code != "wrong_offset"):
         raise error
     return None, error
 

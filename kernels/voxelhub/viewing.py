@@ -18,6 +18,7 @@ Viewable = Volume | Entry | Dataset | str | PathLike[str]
 LIMIT = 512 * 1024**2  # bytes sent to the browser; more makes a tab fail
 WINDOWS_HU = {"CT": (-1000.0, 400.0)}  # lung to soft tissue
 OVERLAY = "red"
+CROSSHAIR = (0.2, 0.8, 1.0, 0.8)  # RGBA: not the colour of the overlay
 
 
 def view(
@@ -42,7 +43,8 @@ def view(
         layers.append({"data": _nifti_bytes(layer), "name": "overlay.nii", "colormap": OVERLAY, "opacity": opacity,
                        "cal_min": min(0.5, top), "cal_max": max(top, 1.0)})
     widget = NiiVue(height=height, slice_type=SliceType.MULTIPLANAR, multiplanar_show_render=ShowRender.ALWAYS,
-                    drag_and_drop_enabled=False, is_slice_mm=True)
+                    drag_and_drop_enabled=False, is_slice_mm=True, crosshair_color=CROSSHAIR, crosshair_width=1.0,
+                    crosshair_width_unit="mm")
     widget.load_volumes(layers)
     return widget
 

@@ -19,12 +19,12 @@ FILTERS: dict[str, dict[str, str]] = {
     "none": {},
     "name": {"q": "thorax-12"},
     "name, most rows": {"q": "nii"},
-    "data type": {"data_type": "CT"},
-    "format": {"file_format": "DICOM"},
+    "data type": {"data_type": "ct-image"},
+    "format": {"file_format": "dicom"},
     "project": {"project": "demo"},
     "execution": {"execution": "run1000300"},
-    "type and format": {"data_type": "CT", "file_format": "NIFTI"},
-    "all of them": {"q": "thorax", "data_type": "CT", "file_format": "NIFTI", "project": "demo"},
+    "type and format": {"data_type": "ct-image", "file_format": "nifti"},
+    "all of them": {"q": "thorax", "data_type": "ct-image", "file_format": "nifti", "project": "demo"},
 }
 
 

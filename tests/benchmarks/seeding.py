@@ -14,10 +14,10 @@ from voxelhub_service.models import Dataset, DatasetVersion, Entry, File, Run, n
 from voxelhub_service.projects.store import ensure_project
 
 KINDS = [  # kind, data type, file format, ending
-    ("series", "CT", "DICOM", ""), ("series", "MR", "DICOM", ""),
-    ("volume", "CT", "NIFTI", ".nii.gz"), ("volume", "MASK", "NIFTI", ".nii.gz"),
-    ("image", "IMAGE", "PNG", ".png"), ("table", "TABLE", "CSV", ".csv"),
-    ("text", "TEXT", "TXT", ".txt"), ("file", "OTHER", "BIN", ".bin"),
+    ("series", "ct-image", "dicom", ""), ("series", "mr-image", "dicom", ""),
+    ("volume", "ct-image", "nifti", ".nii.gz"), ("volume", "segmentation-mask", "nifti", ".nii.gz"),
+    ("image", "image", "png", ".png"), ("table", "table", "csv", ".csv"),
+    ("text", "document", "text", ".txt"), ("file", "file", "binary", ".bin"),
 ]
 PER_DATASET = 100
 

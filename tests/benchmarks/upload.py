@@ -128,7 +128,7 @@ def send_tus(source: Path, api: str, direct: str, token: str, digest: str, insta
             seconds = curl("-X", "PATCH", "-T", str(source), "-H", f"Authorization: Bearer {token}", "-H", "Tus-Resumable: 1.0.0",
                            "-H", "Upload-Offset: 0", "-H", "Content-Type: application/offset+octet-stream", address)
         started = time.perf_counter()
-        run = wire(client.post(f"uploads/{upload['id']}/complete"))["run_id"]
+        run = wire(client.post(f"uploads/{upload['id']}/complete"))["id"]
         while (state := wire(client.get(f"runs/{run}"))["state"]) not in {"succeeded", "failed", "cancelled"}:
             time.sleep(0.05)
         assert state == "succeeded", state

@@ -36,7 +36,8 @@ class Troubled(BaseHTTPRequestHandler):
         assert self.headers["Content-Type"] == "application/offset+octet-stream"
         if trouble.isdigit():
             self.rfile.read(length)
-            problem = {"status": int(trouble), "code": "said_no", "detail": "No room.", "fix": "Delete something."}
+            code = "wrong_offset" if trouble == "409" else "said_no"
+            problem = {"status": int(trouble), "code": code, "detail": "No room.", "fix": "Delete something."}
             self._answer(int(trouble), {}, problem)
         elif trouble == "cut":  # half of it arrives, then the connection is gone
             self.server.stored += self.rfile.read(length // 2)

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
-
 from support.lab_server import lab_server
 from support.specs import ENVS, install
 

@@ -63,3 +63,9 @@ def test_import_is_light():
     heavy = {"ipyniivue", "nibabel", "pydicom", "SimpleITK", "scipy", "matplotlib", "dask", "torch"}
     code = f"import sys, voxelhub; print(sorted({heavy!r} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_everything_public_is_in_the_guide():
+    guide = (ROOT / "docs/notebooks.md").read_text()
+    for name in voxelhub.__all__:
+        assert f"voxelhub.{name}" in guide or f"`{name}`" in guide, name
