@@ -59,6 +59,7 @@ class Settings:
     archive_max_bytes: int = setting(50 * GIB, "Bytes that one unpacked archive may hold.")
     archive_max_files: int = setting(200_000, "Files that one unpacked archive may hold.")
     archive_max_ratio: int = setting(200, "Unpacked size over packed size above which an archive is refused.")
+    tools_dir: str = setting("", "Folder of the tools, one folder each; empty means those that ship.")
     run_slots: int = setting(2, "Tool runs that execute at the same time on this machine.")
     run_max_output: int = setting(20 * GIB, "Bytes a run may write before it is ended.")
     min_free: int = setting(256 * 1024**2, "Free bytes on the state folder's disk below which uploads are refused.")

@@ -34,7 +34,7 @@ def create_run(body: RunIn, context: ContextDep, actor: CallerDep, key: RequestK
         known = _known(session, request_id)
         if known is None:
             run = create_tool_run(
-                context, session, registry(), actor, tool=body.tool, version=body.version, project=body.project,
+                context, session, registry(context.settings), actor, tool=body.tool, version=body.version, project=body.project,
                 inputs=body.inputs, arguments=body.arguments, output_title=body.output_title, request_id=request_id)
         else:
             run, _ = run_for(session, actor, known.id)
@@ -87,7 +87,7 @@ def rerun(run_id: Identifier, context: ContextDep, actor: CallerDep, key: Reques
         if known is not None and known.rerun_of != run.id:
             raise conflict("key_used_before", "This Idempotency-Key already made another run.", "Send a new one.")
         again = known or create_tool_run(
-            context, session, registry(), actor, tool=run.tool, version=None, project=project.name, inputs=run.inputs,
+            context, session, registry(context.settings), actor, tool=run.tool, version=None, project=project.name, inputs=run.inputs,
             arguments=run.arguments, output_title=None, request_id=request_id, rerun_of=run.id)
         answer = run_out(session, again)
     if known is None:

@@ -29,14 +29,14 @@ def list_tools(context: ContextDep, actor: CallerDep, entries: Entries = "") -> 
     """All tools; with a selection, those that fit it come first, the others say why they do not."""
     require(actor, "tool.read")
     chosen = _chosen(context, actor, entries)
-    items = [_tool_out(manifest, chosen) for manifest in registry().all()]
+    items = [_tool_out(manifest, chosen) for manifest in registry(context.settings).all()]
     return ToolList(items=sorted(items, key=lambda one: (bool(chosen) and not one.eligible, one.title, one.name)))
 
 
 @router.get("/tools/{name}")
 def read_tool(name: ToolName, context: ContextDep, actor: CallerDep, entries: Entries = "") -> ToolOut:
     require(actor, "tool.read")
-    manifest = registry().get(name)
+    manifest = registry(context.settings).get(name)
     if manifest is None:
         raise not_found()
     return _tool_out(manifest, _chosen(context, actor, entries))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from ..context import Context
 from ..database import reading
-from ..datasets.publish import publish
+from ..datasets import storage
+from ..datasets.publish import Choice, publish, undo
 from ..executors.folder import RunFolder, read_json
 from ..models import DatasetVersion, Run, Upload
 from .endings import end_run
@@ -31,7 +31,7 @@ class Parcel:
     source: Path
     title: str
     execution: str
-    choice: Any
+    choice: Choice
 
 
 def publish_run(context: Context, lease: WorkerLease, run_id: str) -> None:
@@ -65,6 +65,7 @@ def _tool_parcel(context: Context, run: Run) -> Parcel:
     folder = RunFolder(context.settings.runs_dir / run.id)
     results = find_results(folder.outputs, read_json(folder.path / "run.json")["outputs"])
     source = staged_folder(context, run.id)
+    undo(context, run.id)  # what a killed publisher left
     link_results(folder.outputs, source, results)
     return Parcel(source, run.output_dataset, label(run), {one.path: (one.data_type, one.file_format) for one in results})
 
@@ -74,12 +75,15 @@ def staged_folder(context: Context, run_id: str) -> Path:
 
 
 def tidy(context: Context, run_id: str) -> None:
-    """After the end: the links to inputs, what was staged, and the bytes of an upload go; record, log and outputs stay."""
+    """After the end: links to inputs, what was staged or half published, and the bytes of an upload go; the rest stays."""
     with reading(context.engine) as session:
         run = session.get(Run, run_id)
     folder = RunFolder(context.settings.runs_dir / run_id)
-    for gone in (folder.inputs, folder.path / "inputs.part", folder.path / "tmp", staged_folder(context, run_id)):
+    for gone in (folder.inputs, folder.path / "inputs.part", folder.path / "tmp"):
         shutil.rmtree(gone, ignore_errors=True)
+    if run is not None and run.state != "succeeded":
+        undo(context, run_id)
+    storage.remove_tree(staged_folder(context, run_id))
     if run is not None and run.upload_id:
         shutil.rmtree(context.settings.uploads_dir / run.upload_id, ignore_errors=True)
     (folder.path / "open").unlink(missing_ok=True)

@@ -41,7 +41,7 @@ class Worker:
         self.context = context
         self.lease = WorkerLease(context)
         self.executor = LocalExecutor(context.settings.runs_dir)
-        self.reconciler = Reconciler(context, self.executor, registry(), self.lease)
+        self.reconciler = Reconciler(context, self.executor, registry(context.settings), self.lease)
         self.stopping, self.lost = threading.Event(), threading.Event()
         self._due = {name: 0.0 for _, name, _ in CHORES}
 
@@ -105,7 +105,13 @@ class Worker:
 
 
 def chore(module: str, name: str) -> Callable[[Context], object] | None:
-    found = getattr(importlib.import_module(module), name)
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        log.warning("%s is not there", module)
+        return None
     return found if callable(found) else None
 
 

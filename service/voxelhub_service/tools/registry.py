@@ -7,6 +7,7 @@ import logging
 import os
 from pathlib import Path
 
+from ..settings import Settings
 from .manifest import Manifest, ManifestError, load_manifest
 
 log = logging.getLogger(__name__)
@@ -50,10 +51,14 @@ class Registry:
         return loaded
 
 
+def registry(settings: Settings | None = None) -> Registry:
+    """The one of this process for these settings."""
+    return _registry(settings.tools_dir if settings else "")
+
+
 @functools.cache
-def registry() -> Registry:
-    """The one of this process."""
-    return Registry()
+def _registry(folder: str) -> Registry:
+    return Registry(Path(folder) if folder else None)
 
 
 def default_folder() -> Path:
