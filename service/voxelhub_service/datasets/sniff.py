@@ -1,0 +1,237 @@
+"""What one file is, by its content; its name only decides between texts. Reads a bounded part of every file.
+
+Raises Problem for a file that claims to be something and is not whole (a truncated DICOM file, a NIfTI header that
+promises more than there is).
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import Problem, invalid
+from . import nifti, series
+from .names import printable
+
+HEAD = 64 * 1024  # bytes looked at
+JSON_LIMIT = 8 * 1024**2  # a longer JSON document is recognised by its name and first character only
+GZIP_HEAD = 4 * HEAD  # unpacked bytes looked at
+
+
+@dataclass(frozen=True)
+class Seen:
+    kind: str
+    data_type: str
+    file_format: str
+    meta: dict[str, Any] = field(default_factory=dict)
+
+
+FILE = Seen("file", "file", "binary")
+
+
+def not_whole(path: str, what: str) -> Problem:
+    return invalid("file_not_whole", f"“{printable(path)}” {what}.", "Export or copy it again, or leave it out.")
+
+
+def sniff(file: Path, path: str) -> Seen | series.Instance:
+    """`path` is the name within the dataset."""
+    with file.open("rb") as stream:
+        head = stream.read(HEAD)
+    if not head:
+        return _by_name_only(path)
+    try:
+        if series.looks_like_dicom(head):
+            return series.read_instance(file, path) or FILE
+        if nifti.looks_like_nifti(head, path):
+            return _nifti(file)
+    except series.NotWhole:
+        raise not_whole(path, "is a DICOM file that ends too early") from None
+    except nifti.NotWhole as reason:
+        raise not_whole(path, f"is a NIfTI file {reason}") from None
+    for test in (_picture, _packed):
+        if (seen := test(file, head)) is not None:
+            return seen
+    return _text(file, head, path) or FILE
+
+
+def _by_name_only(path: str) -> Seen:
+    ending = path.lower().rpartition(".")[2]
+    return {"csv": TABLE_CSV, "tsv": TABLE_TSV, "md": MARKDOWN, "txt": TEXT}.get(ending, FILE)
+
+
+def _nifti(file: Path) -> Seen:
+    info = nifti.inspect(file)
+    meta = {"shape": info.shape, "spacing": info.spacing}
+    if info.labels is not None:
+        return Seen("volume", "segmentation-mask", "nifti", {**meta, "labels": info.labels})
+    return Seen("volume", "volume", "nifti", meta)
+
+
+def _picture(file: Path, head: bytes) -> Seen | None:
+    if head.startswith(b"\x89PNG\r\n\x1a\n") and head[12:16] == b"IHDR":
+        width, height = struct.unpack(">II", head[16:24])
+        return Seen("image", "image", "png", {"shape": [width, height]})
+    if head.startswith(b"\xff\xd8\xff"):
+        size = _jpeg_size(head)
+        return Seen("image", "image", "jpeg", {"shape": size} if size else {})
+    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        described, size = _tiff(file)
+        meta = {"shape": size} if size else {}
+        if described.startswith(b"Aperio"):
+            return Seen("image", "whole-slide-image", "svs", meta)
+        return Seen("image", "image", "tiff", meta)
+    return None
+
+
+def _jpeg_size(head: bytes) -> list[int] | None:
+    at = 2
+    while at + 9 < len(head) and head[at] == 0xFF:
+        marker, length = head[at + 1], int.from_bytes(head[at + 2 : at + 4], "big")
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack(">HH", head[at + 5 : at + 9])
+            return [width, height]
+        at += 2 + max(length, 2)
+    return None
+
+
+def _tiff(file: Path) -> tuple[bytes, list[int] | None]:
+    """(description, [width, height]) of the first directory of a classic TIFF (TIFF 6.0, section 2); BigTIFF is left alone."""
+    with file.open("rb") as stream:
+        head = stream.read(8)
+        order = "<" if head[:2] == b"II" else ">"
+        magic, where = struct.unpack(f"{order}HI", head[2:8]) if len(head) == 8 else (0, 0)
+        if magic != 42:
+            return b"", None
+        stream.seek(where)
+        (count,) = struct.unpack(f"{order}H", stream.read(2).ljust(2, b"\0"))
+        raw = stream.read(12 * min(count, 200))
+        tags: dict[int, tuple[int, int, bytes]] = {}
+        for at in range(0, len(raw) - 11, 12):
+            tag, kind, number = struct.unpack(f"{order}HHI", raw[at : at + 8])
+            tags[tag] = (kind, number, raw[at + 8 : at + 12])
+        described = b""
+        if 270 in tags and tags[270][1] > 4:
+            stream.seek(struct.unpack(f"{order}I", tags[270][2])[0])
+            described = stream.read(min(tags[270][1], 200))
+
+    def number_of(tag: int) -> int | None:
+        if tag not in tags:
+            return None
+        kind, _, value = tags[tag]
+        return int(struct.unpack(f"{order}{'H' if kind == 3 else 'I'}", value[: 2 if kind == 3 else 4])[0])
+
+    width, height = number_of(256), number_of(257)
+    return described, [width, height] if width is not None and height is not None else None
+
+
+def _packed(file: Path, head: bytes) -> Seen | None:
+    if head.startswith(b"%PDF-"):
+        return Seen("file", "document", "pdf")
+    if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+        return Seen("file", "file", "zip")
+    if head[257:262] == b"ustar":
+        return Seen("file", "file", "tar")
+    if head.startswith(b"\x1f\x8b"):
+        inner = _gunzip_head(head)
+        if inner[257:262] == b"ustar":
+            return Seen("file", "file", "tar")
+        return _sequences(inner) or FILE
+    return None
+
+
+def _gunzip_head(head: bytes) -> bytes:
+    try:
+        return zlib.decompressobj(wbits=31).decompress(head, GZIP_HEAD)
+    except zlib.error:
+        return b""
+
+
+TABLE_CSV, TABLE_TSV = Seen("table", "table", "csv"), Seen("table", "table", "tsv")
+TEXT, MARKDOWN = Seen("text", "document", "text"), Seen("text", "document", "markdown")
+JSON = Seen("text", "structured-data", "json")
+
+
+def _text(file: Path, head: bytes, path: str) -> Seen | None:
+    text = _decoded(head, whole=file.stat().st_size <= HEAD)
+    if text is None:
+        return None
+    ending = path.lower().rpartition(".")[2]
+    if (seen := _sequences(head)) is not None:
+        return seen
+    if _is_json(file, text, ending):
+        return JSON
+    lines = [line for line in text.split("\n")[:51] if line.strip()]
+    lines = lines[:-1] if len(lines) > 1 and file.stat().st_size > HEAD else lines
+    if ending != "md" and ending != "txt":
+        if ending == "tsv" or _columns(lines, "\t") > 1:
+            return TABLE_TSV
+        if ending == "csv" or _columns(lines, ",") > 1 or _columns(lines, ";") > 1:
+            return TABLE_CSV
+    return MARKDOWN if ending in ("md", "markdown") else TEXT
+
+
+def _decoded(head: bytes, whole: bool) -> str | None:
+    """Text in UTF-8 (with or without mark), UTF-16 with a mark, or an 8-bit code without control characters; None for bytes."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return head.decode("utf-16", "replace")
+    if b"\0" in head:
+        return None
+    try:
+        return head.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if not whole and error.start > len(head) - 4:
+            return head[: error.start].decode("utf-8-sig")
+    controls = sum(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head)
+    high = sum(byte >= 128 for byte in head)
+    return head.decode("latin-1") if controls == 0 and high < len(head) * 0.3 else None
+
+
+def _columns(lines: list[str], separator: str) -> int:
+    """The number of columns that at least two lines agree on; 0 when they do not."""
+    counts = {_separators(line, separator) for line in lines}
+    return counts.pop() + 1 if len(lines) > 1 and len(counts) == 1 and 0 not in counts else 0
+
+
+def _separators(line: str, separator: str) -> int:
+    quoted, count = False, 0
+    for character in line:
+        if character == '"':
+            quoted = not quoted
+        elif character == separator and not quoted:
+            count += 1
+    return count
+
+
+def _is_json(file: Path, text: str, ending: str) -> bool:
+    start = text.lstrip()[:1]
+    if start not in ("{", "["):
+        return False
+    if file.stat().st_size > JSON_LIMIT:
+        return ending == "json"
+    try:
+        json.loads(file.read_bytes())
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _sequences(head: bytes) -> Seen | None:
+    """FASTQ: @name, letters, +, as many qualities. FASTA: >name, letters. Read files are gzipped as a rule."""
+    lines = head.split(b"\n")[:5]
+    if len(lines) >= 4 and lines[0].startswith(b"@") and lines[2].startswith(b"+") and _letters(lines[1]) \
+            and len(lines[1].strip()) == len(lines[3].strip()):
+        return Seen("file", "sequence-reads", "fastq")
+    if len(lines) >= 2 and lines[0].startswith(b">") and _letters(lines[1]):
+        return Seen("file", "sequence", "fasta")
+    return None
+
+
+def _letters(line: bytes) -> bool:
+    text = line.strip().upper()
+    return bool(text) and all(byte in b"ABCDEFGHIKLMNPQRSTUVWXYZ*-." for byte in text)
+
+

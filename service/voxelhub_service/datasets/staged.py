@@ -1,0 +1,50 @@
+"""What the import's child process hands to the publisher: verified digests and what the content is, or why it failed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..context import Context
+from . import storage
+from .describing import Description
+
+
+@dataclass(frozen=True)
+class Verified:
+    """Holds only as long as the file's size and time of change stay."""
+
+    size: int
+    mtime_ns: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Staged:
+    digests: dict[str, Verified]
+    entries: list[Description] | None
+
+
+def staged_path(context: Context, run_id: str) -> Path:
+    """Beside the staging folder, so that no uploaded file can pass for it. It exists: the staging folder is complete."""
+    return context.settings.staging_dir / f"{run_id}.json"
+
+
+def write_staged(context: Context, run_id: str, staged: Staged) -> None:
+    storage.write_json(staged_path(context, run_id), {
+        "digests": {path: [one.size, one.mtime_ns, one.sha256] for path, one in staged.digests.items()},
+        "entries": [asdict(one) for one in staged.entries or []],
+    })
+
+
+def write_failure(context: Context, run_id: str, code: str, sentence: str) -> None:
+    storage.write_json(staged_path(context, run_id), {"error": {"code": code, "detail": sentence}})
+
+
+def read_staged(context: Context, run_id: str) -> Staged | None:
+    raw: dict[str, Any] = storage.read_json(staged_path(context, run_id))
+    if "digests" not in raw:
+        return None
+    digests = {path: Verified(*one) for path, one in raw["digests"].items()}
+    return Staged(digests, [Description(**one) for one in raw["entries"]])
