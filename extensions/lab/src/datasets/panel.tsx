@@ -10,6 +10,7 @@ import { useLoaded } from '../shared/hooks';
 import { Icon } from '../shared/icons';
 import { useStore } from '../shared/store';
 import { BringIn, DropZone } from '../uploads/dropzone';
+import { defaultProject } from '../uploads/dialogs';
 import { UploadList } from '../uploads/list';
 
 const RECENT = 30;
@@ -65,7 +66,8 @@ function ProjectHeader({
           {projects.map(p => (
             <option key={p.id} value={p.name}>
               {p.title || p.name}
-              {p.kind === 'personal' ? ' (only you)' : p.open ? '' : ' – clinical'}
+              {p.kind === 'personal' ? ' (only you)' : ''}
+              {p.open ? '' : ' – clinical'}
             </option>
           ))}
         </select>
@@ -124,7 +126,7 @@ export function DatasetsPanel({
 }): JSX.Element {
   const me = useStore(core.me);
   const [wanted, setWanted] = useState(() => localStorage.getItem(KEY) ?? '');
-  const project = me?.projects.find(p => p.name === wanted)?.name ?? me?.projects[0]?.name ?? '';
+  const project = me?.projects.find(p => p.name === wanted)?.name ?? defaultProject(core, '');
   const recent = useLoaded(
     async () => (project ? core.api.datasets({ project, limit: RECENT }) : null),
     [project]

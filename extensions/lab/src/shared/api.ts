@@ -154,10 +154,11 @@ export class Api {
 
   uploads = () => this.json<{ items: wire.Upload[] }>('GET', '/uploads');
   upload = (id: string) => this.json<wire.Upload>('GET', `/uploads/${id}`);
-  createUpload = (body: wire.UploadIn) => this.json<wire.Upload>('POST', '/uploads', body);
+  createUpload = (body: wire.UploadIn, key: string) =>
+    this.json<wire.Upload>('POST', '/uploads', body, { 'Idempotency-Key': key });
   fileDigest = (upload: string, file: string, sha256: string) =>
-    this.json<wire.UploadFile>('POST', `/uploads/${upload}/files/${file}/digest`, { sha256 });
-  completeUpload = (id: string) => this.json<wire.Upload>('POST', `/uploads/${id}/complete`, {});
+    this.json<wire.Upload>('POST', `/uploads/${upload}/files/${file}/digest`, { sha256 });
+  completeUpload = (id: string) => this.json<wire.Run>('POST', `/uploads/${id}/complete`, {});
   cancelUpload = (id: string) => this.json<void>('DELETE', `/uploads/${id}`);
 
   tools = (entries: string[]) =>

@@ -2,6 +2,7 @@
 import { useMemo, useState } from 'react';
 
 import type { Core } from '../core';
+import type { Project } from '../shared/api-types';
 import { Button, Dialog, Field, Notice } from '../shared/components';
 import { bytes, count } from '../shared/format';
 import { useStore } from '../shared/store';
@@ -10,8 +11,14 @@ import { proposeTitle } from './collect';
 
 const SHOWN = 200;
 
-export function writableProjects(core: Core) {
+export function writableProjects(core: Core): Project[] {
   return (core.me.get()?.projects ?? []).filter(project => project.role !== 'administrator');
+}
+
+/** Where data goes unless somebody says otherwise: the project asked for, else the first that takes it. */
+export function defaultProject(core: Core, wanted: string): string {
+  const projects = writableProjects(core);
+  return (projects.find(p => p.name === wanted) ?? projects.find(p => p.open) ?? projects[0])?.name ?? '';
 }
 
 function ProjectSelect({
@@ -37,6 +44,7 @@ function ProjectSelect({
             <option key={project.id} value={project.name}>
               {project.title || project.name}
               {project.kind === 'personal' ? ' (only you)' : ''}
+              {project.open ? '' : ' – clinical'}
             </option>
           ))}
         </select>
@@ -81,7 +89,7 @@ export function UploadDialog({
 }): JSX.Element {
   const vocabulary = useStore(core.vocabulary);
   const [title, setTitle] = useState(() => proposeTitle(picked));
-  const [target, setTarget] = useState(project || writableProjects(core)[0]?.name || '');
+  const [target, setTarget] = useState(() => defaultProject(core, project));
   const [dataType, setDataType] = useState('');
   const [format, setFormat] = useState('');
   const [unpack, setUnpack] = useState(true);
@@ -204,7 +212,7 @@ export function TextDialog({
 }): JSX.Element {
   const [name, setName] = useState('notes.txt');
   const [text, setText] = useState('');
-  const [target, setTarget] = useState(project || writableProjects(core)[0]?.name || '');
+  const [target, setTarget] = useState(() => defaultProject(core, project));
   const wrong = /[/\\]/.test(name) || !name.trim() ? 'A name without slashes.' : '';
   const save = (): void => {
     const file = new File([text], name.trim(), { type: 'text/plain' });

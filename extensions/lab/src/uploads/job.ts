@@ -15,7 +15,10 @@ export type JobState =
   | 'cancelled';
 
 const PARALLEL = 3;
-const HASH_FIRST = 512 * 1024 ** 2; // bytes: up to here all digests are known first, and what is there is not sent
+// All digests are known before anything is sent, so that what the project already holds is not sent; only few large
+// files are read while they are sent.
+const HASH_FIRST_SIZE = 512 * 1024 ** 2; // bytes
+const HASH_FIRST_FILES = 100;
 
 /** What the panel shows of a job; a new object at each change. */
 export interface JobView {
@@ -27,6 +30,8 @@ export interface JobView {
   filesDone: number;
   size: number;
   sent: number;
+  /** Bytes whose digest is known, while checking. */
+  read: number;
   /** Bytes per second over the last seconds. */
   speed: number;
   waiting: boolean;
@@ -42,6 +47,7 @@ export class UploadJob {
   run: Run | null = null;
   private problem: ApiError | null = null;
   private readonly sent = new Map<string, number>();
+  private read = 0;
   private readonly done = new Set<string>();
   private readonly digests = new Map<string, string>();
   private waiting = false;
@@ -76,6 +82,7 @@ export class UploadJob {
       filesDone: this.done.size,
       size,
       sent,
+      read: this.read,
       speed: this.speed(sent),
       waiting: this.waiting,
       problem: this.problem,
@@ -93,11 +100,8 @@ export class UploadJob {
       const upload = await this.open();
       this.move('sending');
       await this.sendAll(upload);
-      const finished = await this.api.completeUpload(upload.id);
+      this.run = await this.api.completeUpload(upload.id);
       this.move('importing');
-      if (finished.run_id) {
-        this.run = await this.api.run(finished.run_id);
-      }
     } catch (error) {
       if (!this.stop.signal.aborted) {
         this.stop.abort();
@@ -144,10 +148,12 @@ export class UploadJob {
       return this.api.upload(this.uploadId);
     }
     const total = this.picked.reduce((sum, { file }) => sum + file.size, 0);
-    if (total <= HASH_FIRST) {
+    if (total <= HASH_FIRST_SIZE || this.picked.length > HASH_FIRST_FILES) {
       this.move('checking');
       for (const { path, file } of this.picked) {
         this.digests.set(path, await sha256(file, this.stop.signal));
+        this.read += file.size;
+        this.changed();
       }
     }
     const files = this.picked.map(({ path, file }) => ({
@@ -155,7 +161,7 @@ export class UploadJob {
       size: file.size,
       sha256: this.digests.get(path)
     }));
-    const upload = await this.api.createUpload({ ...this.order, files });
+    const upload = await this.api.createUpload({ ...this.order, files }, this.key);
     this.uploadId = upload.id;
     return upload;
   }
@@ -175,7 +181,9 @@ export class UploadJob {
     const { signal } = this.stop;
     signal.throwIfAborted();
     if (!known.present) {
-      const digest = this.digests.get(path) ?? sha256(file, signal);
+      const announced = this.digests.has(path);
+      const digest = announced ? null : sha256(file, signal);
+      digest?.catch(() => undefined); // awaited below; until then a stop must not count as unhandled
       const url = this.api.uploadUrl(upload, known.id);
       if (file.size > known.offset) {
         const progress = (sent: number): void => this.progress(path, sent);
@@ -188,7 +196,9 @@ export class UploadJob {
           signal
         );
       }
-      await this.api.fileDigest(upload, known.id, await digest);
+      if (digest) {
+        await this.api.fileDigest(upload, known.id, await digest);
+      }
     }
     this.done.add(path);
     this.progress(path, file.size);

@@ -49,7 +49,7 @@ const BAR = {
 function fraction(job: JobView): number | undefined {
   switch (job.state) {
     case 'checking':
-      return undefined;
+      return job.size ? job.read / job.size : undefined;
     case 'importing':
       return job.run?.progress || undefined;
     case 'done':

@@ -65,7 +65,8 @@ function useNiivue(sources: readonly VolumeSource[]) {
         backColor: [0, 0, 0, 1],
         crosshairColor: [0.2, 0.75, 1, 0.8],
         multiplanarShowRender: SHOW_RENDER.ALWAYS,
-        isColorbar: false
+        isColorbar: false,
+        multiplanarLayout: 2 // a grid of two by two
       });
       made.onLocationChange = location => setPlace((location as { string?: string }).string ?? '');
       await made.attachToCanvas(canvas.current, false);

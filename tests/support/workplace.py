@@ -1,0 +1,89 @@
+"""The real service and worker behind a real JupyterLab, without hub and Keycloak: what the panels' own tests need.
+
+Only identity stands in (`support.service.TableIdentity`): the notebook server's token is a key of its table.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+from support.lab_server import LAB, ROOT, LabServer, free_port, lab_server
+from support.service import ACTORS, TableIdentity, bearer, make_test_context
+from voxelhub_service.api.app import create_app
+from voxelhub_service.api.gate import PREFIX
+from voxelhub_service.context import Context
+
+
+@dataclass(frozen=True)
+class Workplace:
+    context: Context
+    api_url: str
+    lab: LabServer
+
+    def api(self, user: str = "alice") -> httpx.Client:
+        return httpx.Client(base_url=self.api_url, headers=bearer(user), timeout=30, trust_env=False)
+
+    @property
+    def page_url(self) -> str:
+        """Signs in and opens JupyterLab with a fresh layout."""
+        return f"{self.lab.url}/lab?token={self.lab.token}&reset"
+
+
+@contextmanager
+def _serving(context: Context) -> Iterator[str]:
+    port = free_port()
+    app = create_app(context, TableIdentity(ACTORS))
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=2))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 30
+    while not server.started:
+        assert time.monotonic() < deadline, "the service did not start"
+        time.sleep(0.05)
+    try:
+        yield f"http://127.0.0.1:{port}{PREFIX}"
+    finally:
+        app.state.feed.closed = True
+        server.should_exit = True
+        thread.join(15)
+
+
+@contextmanager
+def _working(context: Context, log: Path) -> Iterator[None]:
+    """The worker as the supervisor starts it: a process of its own."""
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("VOXELHUB_")}
+    environ |= {"VOXELHUB_STATE_DIR": str(context.settings.state_dir), "VOXELHUB_ENVS_DIR": str(LAB.parent)}
+    with log.open("wb") as output:
+        worker = subprocess.Popen([sys.executable, "-m", "voxelhub_service.runs.worker"], env=environ, cwd=ROOT,
+                                  stdout=output, stderr=output)
+        try:
+            yield
+        finally:
+            worker.terminate()
+            worker.wait(30)
+
+
+@contextmanager
+def workplace(
+    folder: Path, user: str = "alice", environ: Mapping[str, str] | None = None, **settings: Any
+) -> Iterator[Workplace]:
+    """Every project of `user` is open, so that imports need no clinical door."""
+    context = make_test_context(folder, envs_dir=LAB.parent, **settings)
+    with _serving(context) as api_url, _working(context, folder / "worker.log"):
+        names = [p["name"] for p in httpx.get(f"{api_url}/projects", headers=bearer(user)).raise_for_status().json()]
+        for name in names:
+            httpx.patch(f"{api_url}/projects/{name}", headers=bearer("admin"), json={"open": True}).raise_for_status()
+        variables = {"JUPYTERHUB_USER": user, "VOXELHUB_PROJECTS": ",".join(names), **(environ or {})}
+        with lab_server(folder / "home", api_url, f"token-of-{user}", program="jupyter-lab", environ=variables) as lab:
+            yield Workplace(context, api_url, lab)
