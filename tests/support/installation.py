@@ -168,7 +168,7 @@ class Installation:
             admin.create_user(name, first=name.title(), last="Test", email=f"{name}@voxelhub.invalid", roles=roles, groups=groups)
             return admin.reset_password(name)
 
-    def session(self, name: str, password: str | None = None) -> httpx.Client:
+    def session(self, name: str, password: str | None = None) -> Browser:
         """A browser's session: signed in to the hub through Keycloak's form."""
         client = browser()
         login(client, self.url, name, password or self.users[name])
@@ -190,9 +190,19 @@ class Installation:
         return httpx.Client(base_url=self.api, headers={"Authorization": f"Bearer {token}"}, timeout=60, trust_env=False)
 
 
-def browser() -> httpx.Client:
+class Browser(httpx.Client):
+    """A client that may be entered after it was used."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def browser() -> Browser:
     """An httpx client that returns cookies as a browser does on 127.0.0.1, where Chromium also sends `Secure` ones."""
-    client = httpx.Client(follow_redirects=True, timeout=60, trust_env=False)
+    client = Browser(follow_redirects=True, timeout=60, trust_env=False)
 
     def accept(_: httpx.Response) -> None:
         for cookie in client.cookies.jar:
