@@ -1,0 +1,56 @@
+"""Debian's Chromium for the browser tests, and the one rule they all keep: no request leaves this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Request, sync_playwright
+
+PROGRAM = Path("/usr/bin/chromium")
+FLAGS = [
+    "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist",
+]
+SCREENSHOTS = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
+
+
+class Outside(list[str]):
+    """Requests to other hosts. The test that owns the browser asserts that it stays empty."""
+
+    def watch(self, request: Request) -> None:
+        address = urlsplit(request.url)
+        if address.scheme in {"http", "https", "ws", "wss"} and address.hostname not in {"127.0.0.1", "localhost"}:
+            self.append(request.url)
+
+
+@contextmanager
+def chromium(*, dark: bool = False, width: int = 1440, height: int = 900) -> Iterator[tuple[BrowserContext, Outside]]:
+    """A fresh browser without history; skips, saying why, where Chromium is absent."""
+    if not PROGRAM.exists():
+        pytest.skip(f"{PROGRAM} is not installed (as root, `make test` installs it)")
+    outside = Outside()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(PROGRAM), args=FLAGS)
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light")
+        context.set_default_timeout(30_000)
+        context.on("request", outside.watch)
+        yield context, outside
+        browser.close()
+
+
+class Album:
+    """Screenshots of a journey, numbered; kept under docs/ when VOXELHUB_SCREENSHOTS is set, else beside the test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = SCREENSHOTS if os.environ.get("VOXELHUB_SCREENSHOTS") else folder
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.number = 0
+
+    def take(self, page: Page, name: str) -> None:
+        self.number += 1
+        page.screenshot(path=self.folder / f"{self.number:02d}-{name}.png")
