@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from pathlib import Path
 from typing import Any
 
 import httpx
 from support.installation import SERVICE_SCOPE, Installation, until
-from support.kernel import RemoteKernel
+from support.kernel import Outcome, RemoteKernel
 from support.person import NewPerson
 from support.study import assert_same_volume, make_study
 
@@ -33,6 +34,11 @@ def upload(api: httpx.Client, project: str, title: str, files: list[Path]) -> di
     return finished(api, done.json()["id"])
 
 
+async def in_a_kernel(server_url: str, token: str, code: str) -> Outcome:
+    async with RemoteKernel(server_url, token) as kernel:
+        return await kernel.execute(code)
+
+
 def finished(api: httpx.Client, run_id: str) -> dict[str, Any]:
     """Waits for a run's success and returns its result's dataset."""
     def ended() -> dict[str, Any] | None:
@@ -44,7 +50,7 @@ def finished(api: httpx.Client, run_id: str) -> dict[str, Any]:
     return dict(api.get(f"/datasets/{run['output_dataset_id']}").json())
 
 
-async def test_a_script_walks_the_whole_way(installation: Installation, new_person: NewPerson, tmp_path: Path) -> None:
+def test_a_script_walks_the_whole_way(installation: Installation, new_person: NewPerson, tmp_path: Path) -> None:
     study = make_study(tmp_path)
     with new_person(("demo",)) as person:
         person.sign_in()
@@ -74,16 +80,14 @@ async def test_a_script_walks_the_whole_way(installation: Installation, new_pers
         local.write_bytes(content.content)
         assert_same_volume(local, study)
 
-        async with RemoteKernel(person.server_url, token) as kernel:
-            outcome = await kernel.execute(
-                "import voxelhub\n"
-                f"volume = voxelhub.dataset({result['id']!r}).load()\n"
-                "print(volume.array.shape)\n"
-                f"saved = voxelhub.save(volume, 'Saved by {person.name}', project='demo')\n"
-                "print(saved.path)\n"
-            )
-            assert outcome.status == "ok", outcome.error
-            assert f"{study.array.shape}" in outcome.text
+        outcome = asyncio.run(in_a_kernel(person.server_url, token, (
+            "import voxelhub\n"
+            f"volume = voxelhub.dataset({result['id']!r}).load()\n"
+            "print(volume.array.shape)\n"
+            f"print(voxelhub.save(volume, 'Saved by {person.name}', project='demo').path)\n"
+        )))
+        assert outcome.status == "ok", outcome.error
+        assert f"{study.array.shape}" in outcome.text
         titles = [one["title"] for one in api.get("/datasets", params={"project": "demo"}).json()["items"]]
         assert f"Saved by {person.name}" in titles
         assert installation.command("audit", "verify").returncode == 0
