@@ -31,6 +31,7 @@ from .logout import CallbackHandler, LoginHandler, LogoutHandler, remember_sessi
 # JupyterHub 6.1.1 reads this attribute before it sets it when a cookie request's refresh fails.
 BaseHandler._token_authenticated = False
 
+SILENCE = 5.0  # seconds without questions after Keycloak did not answer one, so that not every page waits for it
 TIMES = {"connect_timeout": 3.0, "request_timeout": 10.0}
 TOKENS = ("access_token", "refresh_token", "id_token")
 
@@ -57,6 +58,7 @@ class VoxelHubAuthenticator(GenericOAuthenticator):  # type: ignore[misc]
         self._locks: dict[str, asyncio.Lock] = {}
         self._good: dict[str, float] = {}  # user name -> monotonic time of the last good answer
         self._names: dict[str, str] = {}  # sub -> user name, for back-channel logout
+        self._silent_until = 0.0
         self.evictions: Evictions | None = None
         self.users: Any = {}
 
@@ -112,24 +114,27 @@ class VoxelHubAuthenticator(GenericOAuthenticator):  # type: ignore[misc]
             state = await user.get_auth_state()
             if not state or not state.get("refresh_token"):
                 return await self._refuse(user, "no session")
+            if asked < self._silent_until:
+                return self._within_grace(user, state)
             try:
                 model = await self._ask(user, state)
             except Gone as gone:
                 return await self._refuse(user, str(gone))
             except HTTPClientError as error:
                 if error.code not in (400, 401, 403):
-                    return self._within_grace(user, state)
+                    return self._no_answer(user, state, error)
                 told = error.response.headers.get("WWW-Authenticate", "") if error.response else ""
                 return await self._refuse(user, told or "refused")
             except Exception as error:
-                self.log.warning("Keycloak does not answer about %s: %s", user.name, type(error).__name__)
-                return self._within_grace(user, state)
+                return self._no_answer(user, state, error)
             return await self._accept(user, state, model)
 
     async def _ask(self, user: Any, state: dict[str, Any]) -> dict[str, Any]:
         """Refresh the access token when it is about to end, then read userinfo: groups, enabled, session."""
         info = state["token_response"]
         if unverified(state["access_token"]).get("exp", 0) - time.time() < self.token_min_life:
+            if not await self.answers():  # a refresh whose answer is lost costs the session: none into silence
+                raise RuntimeError("no answer")
             info = {**info, **await self._rotate(state["refresh_token"])}
             state |= {name: info[name] for name in TOKENS if name in info} | {"token_response": info}
             await user.save_auth_state(state)  # at once: the old refresh token is dead, and using it again ends the session
@@ -171,6 +176,11 @@ class VoxelHubAuthenticator(GenericOAuthenticator):  # type: ignore[misc]
         if not standing.allowed:
             self._evictions.evict(user, standing.reason)
         return False
+
+    def _no_answer(self, user: Any, state: dict[str, Any], error: Exception) -> bool:
+        self.log.warning("Keycloak does not answer about %s: %s", user.name, type(error).__name__)
+        self._silent_until = time.monotonic() + SILENCE
+        return self._within_grace(user, state)
 
     def _within_grace(self, user: Any, state: dict[str, Any]) -> bool:
         """The time of the last good answer is in auth_state too, so that a hub restart in an outage logs nobody out."""

@@ -14,11 +14,11 @@ STYLE = """<style>
 .vh-profile { position: relative; display: flex; flex-direction: column; gap: .5rem; cursor: pointer; padding: 1.1rem 1.2rem;
   border: 1px solid var(--bs-border-color, #8886); border-radius: .8rem; background: var(--bs-body-bg, transparent);
   transition: border-color .12s, box-shadow .12s; }
-.vh-profile:hover { border-color: var(--vh-accent); }
-.vh-profile:has(:checked) { border-color: var(--vh-accent); box-shadow: 0 0 0 2px var(--vh-accent); }
-.vh-profile:has(:focus-visible) { outline: 3px solid var(--vh-accent); outline-offset: 3px; }
+.vh-profile:hover { border-color: var(--vh-accent, #0b7285); }
+.vh-profile:has(:checked) { border-color: var(--vh-accent, #0b7285); box-shadow: 0 0 0 2px var(--vh-accent, #0b7285); }
+.vh-profile:has(:focus-visible) { outline: 3px solid var(--vh-accent, #0b7285); outline-offset: 3px; }
 .vh-profile input { position: absolute; inset-block-start: 1.25rem; inset-inline-end: 1.2rem; width: 1.1rem; height: 1.1rem;
-  accent-color: var(--vh-accent); }
+  accent-color: var(--vh-accent, #0b7285); }
 .vh-profile strong { font-size: 1.15rem; padding-inline-end: 2rem; }
 .vh-profile p { margin: 0; color: var(--bs-secondary-color, inherit); }
 .vh-profile dl { margin: auto 0 0; display: grid; grid-template-columns: auto 1fr; gap: .15rem .8rem;

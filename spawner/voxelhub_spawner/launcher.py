@@ -19,6 +19,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -26,7 +27,8 @@ import psutil
 from voxelhub_sandbox.bubblewrap import Sandbox, bwrap_options, bwrap_path
 from voxelhub_sandbox.limits import Confinement, Limits
 
-PR_SET_CHILD_SUBREAPER = 36
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+LIBC = ctypes.CDLL(None)
 MAX_PROCESSES = 4096
 TICK = 0.5  # seconds between two looks at limits and at our own orders
 
@@ -66,11 +68,19 @@ class Server:
             environ, passed = {}, [write, options]
         self.process = subprocess.Popen(
             command, env=environ, cwd="/" if order.sandbox else order.cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            pass_fds=passed, start_new_session=True, preexec_fn=confinement.join,
+            pass_fds=passed, start_new_session=True, preexec_fn=self._join(confinement),
         )
         for descriptor in (*passed, log):
             os.close(descriptor)
         self._info = read
+
+    def _join(self, confinement: Confinement) -> Callable[[], None]:
+        """Run in the child. bubblewrap ends with us by itself; a program without it is asked to end when we are killed."""
+        def join() -> None:
+            confinement.join()
+            if not self.order.sandbox:
+                LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        return join
 
     def program(self) -> psutil.Process | None:
         """The server itself: the child of the sandbox's first process, or what we started openly."""
@@ -150,7 +160,7 @@ class Orders:
 
 def run(order: Order) -> int:
     orders = Orders()
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # orphans come to us, so that kill() finds them
+    LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # orphans come to us, so that kill() finds them
     limits = Limits(cpu=order.cpu, memory=order.memory, pids=MAX_PROCESSES)
     with Confinement(limits, f"server-{order.name}-{os.getpid()}") as confinement:
         if confinement.group and confinement.group.version == 2:  # a kernel that asks too much dies alone, not its server

@@ -28,6 +28,7 @@ from .mounts import (
     ensure_home,
     ensure_projects,
     installed_kernels,
+    only_user,
     read_only_mounts,
     server_arguments,
     server_environ,
@@ -35,6 +36,8 @@ from .mounts import (
 from .profiles import Profile, Refused, ServerSpec, resolve, visible_profiles
 
 Report = Callable[..., None]
+NO_GPU = "All GPUs of this kind are in use. Try again later, or choose another profile."
+ONE_USER = "Isolation is switched off here, so this installation serves one person only, and that is somebody else."
 
 
 class LocalIsolatedSpawner(Spawner):  # type: ignore[misc]
@@ -104,7 +107,7 @@ class LocalIsolatedSpawner(Spawner):  # type: ignore[misc]
             return resolve(self._groups, self.user_options or {}, self.profiles, self.limits)
         except Refused as refusal:
             self.report(self.user.name, "server.start", self._resource, "denied", {"reason": str(refusal)})
-            raise SpawnException(str(refusal), reason="refused") from None
+            raise SpawnException(str(refusal), reason="refused", status_code=403) from None
 
     @property
     def _resource(self) -> str:
@@ -122,10 +125,12 @@ class LocalIsolatedSpawner(Spawner):  # type: ignore[misc]
     async def start(self) -> tuple[str, int]:
         self.spec = spec = self.decide()
         if self.isolation and (missing := unavailable()):
-            raise SpawnException(f"Servers cannot be isolated on this machine. {missing}", reason="no-sandbox")
+            raise SpawnException(f"Servers cannot be isolated on this machine. {missing}", reason="no-sandbox", status_code=503)
+        if not self.isolation and not only_user(self.places, self.slug_for(self.user.name)):
+            raise SpawnException(ONE_USER, reason="no-isolation", status_code=403)
         leased = self.gpus.lease(self._log_name, spec.gpu_kind, spec.gpu_count)
         if leased is None:
-            raise SpawnException("All GPUs of this kind are in use. Try again later, or choose another profile.", reason="no-gpu")
+            raise SpawnException(NO_GPU, reason="no-gpu", status_code=503)
         self.mem_limit, self.cpu_limit = spec.memory, spec.cpu
         self.port: int = self.port or random_port()
         order = self._order(spec, [gpu.device for gpu in leased])

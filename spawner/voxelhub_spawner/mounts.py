@@ -49,6 +49,18 @@ def ensure_projects(places: Places, projects: Iterable[str]) -> None:
         (places.projects / project).mkdir(parents=True, exist_ok=True)
 
 
+def only_user(places: Places, slug: str) -> bool:
+    """Whether this is the one person whom an installation without isolation serves: the first who asked."""
+    places.homes.mkdir(parents=True, exist_ok=True, mode=0o700)
+    mark = places.homes / ".only-user"
+    try:
+        with mark.open("x") as file:
+            file.write(slug)
+    except FileExistsError:
+        return mark.read_text() == slug
+    return True
+
+
 def server_environ(hub_variables: Mapping[str, str], ours: Mapping[str, str], *, home: str, lab_bin: Path) -> dict[str, str]:
     """The whole environment of a server: what JupyterHub made for it and this list. Nothing of the hub's own."""
     kept = {k: v for k, v in hub_variables.items() if k.startswith("JUPYTERHUB_") or k in {"CPU_LIMIT", "MEM_LIMIT"}}

@@ -23,7 +23,8 @@ SMALL = Profile("small", "Small", cpu=1, memory=2 * GIB, price_per_hour=0.02)
 MIDDLE = Profile("middle", "Middle", cpu=2, memory=4 * GIB, default=True)
 HUGE = Profile("huge", "Huge", cpu=512, memory=4 * GIB)
 SECRET = Profile("secret", "Secret", cpu=1, memory=GIB, allowed_groups=frozenset({"/projects/oncology"}))
-GPU = Profile("gpu", "GPU", cpu=1, memory=GIB, gpu_kind="nvidia", gpu_count=2, allowed_groups=frozenset({"/gpu"}), kernels=("imaging",))
+GPU = Profile("gpu", "GPU", cpu=1, memory=GIB, gpu_kind="nvidia", gpu_count=2, kernels=("imaging",),
+              allowed_groups=frozenset({"/gpu"}))
 ALL = [SMALL, MIDDLE, HUGE, SECRET, GPU]
 MACHINE = Limits(cpu=4, memory=8 * GIB, gpus={"nvidia-a100": 2, "amd-mi300": 8})
 

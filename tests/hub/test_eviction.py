@@ -1,0 +1,94 @@
+"""Who lost the right to be here is out within the bound, and what they started is ended: computing or not, watched or not."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+
+import pytest
+from support.installation import Installation, until
+from support.kernel import RemoteKernel
+from support.person import NewPerson, Person, processes
+from voxelhub_hub.directory import KeycloakAdmin
+
+BOUND = 60  # seconds, of the issue
+LOSSES: dict[str, Callable[[KeycloakAdmin, str], None]] = {
+    "disabled": lambda admin, name: admin._realm("PUT", f"/users/{admin._user(name).id}", json={"enabled": False}),
+    "deleted": lambda admin, name: admin.delete_user(name),
+    "left the allowed group": lambda admin, name: admin.remove_from_group(name, "/voxelhub-users"),
+    "left a mounted project": lambda admin, name: admin.remove_from_group(name, "/projects/lung"),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+async def test_a_computing_server_without_a_browser_is_ended(
+    loss: str, installation: Installation, new_person: NewPerson,
+) -> None:
+    person = new_person(projects=("demo", "lung"))
+    person.sign_in()
+    assert person.spawn({"profile": "small"}).status_code == 201
+    async with RemoteKernel(person.server_url, person.server_token()) as kernel:
+        await kernel.socket.write_message(kernel_request(kernel, "while True: pass"))
+        assert processes(installation, person.name)
+        with installation.admin() as admin:
+            LOSSES[loss](admin, person.name)
+        # Nobody asks anything from here on: no page, no call.
+        took = until_gone(installation, person)
+        kernel.socket.close()
+        kernel.id = ""
+    assert took < BOUND
+    assert person.server("GET", "api/status").status_code in {302, 403, 404, 424, 503}
+    again = person.spawn({"profile": "small"})
+    if loss == "left a mounted project":
+        assert again.status_code == 201, "may start again, without that project"
+        assert not (person.server("GET", "api/contents/projects/lung").is_success)
+        assert person.server("GET", "api/contents/projects/demo").is_success
+    else:
+        assert again.status_code in {401, 403}
+        assert person.page("/hub/home").status_code == 302
+
+
+def kernel_request(kernel: RemoteKernel, code: str) -> str:
+    header = {"msg_id": "endless", "username": "", "session": kernel.session, "msg_type": "execute_request", "version": "5.3"}
+    content = {"code": code, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False}
+    message = {"channel": "shell", "header": header, "parent_header": {}, "metadata": {}, "content": content, "buffers": []}
+    return json.dumps(message)
+
+
+def until_gone(installation: Installation, person: Person) -> float:
+    started = time.monotonic()
+    until(lambda: not processes(installation, person.name), BOUND, "the end of the server")
+    return time.monotonic() - started
+
+
+def test_an_ended_session_loses_access_and_keeps_its_kernels(installation: Installation, new_person: NewPerson) -> None:
+    person = new_person()
+    person.sign_in()
+    person.spawn({"profile": "small"})
+    kernel = person.server("POST", "api/kernels", json={"name": "imaging"}).json()["id"]
+    assert person.server("GET", "api/kernels").json()[0]["id"] == kernel
+    with installation.admin() as admin:
+        admin.end_sessions(person.name)
+    until(lambda: person.server("GET", "api/kernels").status_code in {302, 403}, BOUND, "the refusal")
+    assert person.spawn().status_code in {401, 403}
+    time.sleep(25)  # more than two of the periodic looks
+    assert any("ipykernel_launcher" in " ".join(p.cmdline()) for p in processes(installation, person.name))
+    person.sign_in()
+    until(lambda: person.server("GET", "api/kernels").status_code == 200, 20, "access after signing in again")
+    assert person.server("GET", "api/kernels").json()[0]["id"] == kernel
+    person.stop()
+
+
+def test_a_killed_hub_finds_its_servers_again(installation: Installation, new_person: NewPerson) -> None:
+    person = new_person()
+    person.sign_in()
+    person.spawn({"profile": "small"})
+    kernel = person.server("POST", "api/kernels", json={"name": "imaging"}).json()["id"]
+    before = {p.pid for p in processes(installation, person.name)}
+    installation.restart("hub")
+    until(lambda: person.server("GET", "api/kernels").status_code == 200, 40, "the server behind the new hub")
+    assert person.server("GET", "api/kernels").json()[0]["id"] == kernel
+    assert before <= {p.pid for p in processes(installation, person.name)}
+    person.stop()
+    assert not processes(installation, person.name)

@@ -1,0 +1,140 @@
+"""Who gets in, how they get out, and what an outage of Keycloak means."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import psutil
+from support.installation import Installation, browser, until
+from support.person import NewPerson, Person
+
+
+def test_nobody_is_allowed_unless_a_group_says_so(installation: Installation, new_person: NewPerson) -> None:
+    person = new_person(projects=("demo",))
+    with installation.admin() as admin:
+        admin.remove_from_group(person.name, "/voxelhub-users")
+    page = person.sign_in()
+    assert page.status_code == 403
+    assert "voxelhub-users" in page.text and "Traceback" not in page.text
+    assert person.page("/hub/home").status_code == 302
+
+    with installation.admin() as admin:
+        admin.add_to_group(person.name, "/voxelhub-users")
+    assert person.sign_in().status_code == 200
+
+
+def test_groups_and_roles_reach_the_hub(new_person: NewPerson) -> None:
+    person = new_person(projects=("demo", "lung"), roles=("researcher", "clinician"))
+    person.sign_in()
+    model = person.hub_api("GET", "user").json()
+    assert set(model["groups"]) == {"/voxelhub-users", "/projects/demo", "/projects/lung", "role:researcher", "role:clinician"}
+    assert model["admin"] is False
+
+
+def test_an_administrator_is_one_by_group(installation: Installation) -> None:
+    with Person(installation, "admin-grace") as grace:
+        grace.sign_in()
+        assert grace.page("/hub/admin").status_code == 200
+    with Person(installation, "ben") as ben:
+        ben.sign_in()
+        assert ben.page("/hub/admin").status_code == 403
+
+
+def test_logout_ends_the_keycloak_session_without_a_question(new_person: NewPerson) -> None:
+    person = new_person()
+    person.sign_in()
+    page = person.http.get(f"{person.url}/hub/logout")
+    assert str(page.url).startswith(f"{person.url}/hub/login"), page.url
+    assert "Do you want to log out" not in page.text
+    again = person.http.get(f"{person.url}/hub/oauth_login")
+    assert "kc-form-login" in again.text, "Keycloak did not ask for the password again"
+
+
+def test_logout_in_one_browser_leaves_the_other(installation: Installation, new_person: NewPerson) -> None:
+    person = new_person()
+    with Person(installation, person.name, person.password) as elsewhere:
+        elsewhere.sign_in()
+        person.sign_in()  # the later one: its tokens are in auth_state
+        page = elsewhere.http.get(f"{person.url}/hub/logout")
+        assert "Do you want to log out" not in page.text
+        assert "kc-form-login" in elsewhere.http.get(f"{person.url}/hub/oauth_login").text
+    time.sleep(2.5)  # one auth_refresh_age
+    assert person.page("/hub/home").status_code == 200
+
+
+def test_twenty_requests_at_once_lose_no_session(installation: Installation, new_person: NewPerson) -> None:
+    """The access token is about to end and refresh tokens work once: all must share one rotation, several times over."""
+    person = new_person()
+    person.sign_in()
+    cookies = dict(person.http.cookies.items())
+    deadline = time.monotonic() + 70  # the access token lives 60 s and is refreshed 15 s before its end
+    with ThreadPoolExecutor(20) as pool:
+        while time.monotonic() < deadline:
+            pages = list(pool.map(lambda _: _home(person.url, cookies), range(20)))
+            assert pages == [200] * 20
+            time.sleep(2.2)
+
+
+def _home(url: str, cookies: dict[str, str]) -> int:
+    return httpx.get(f"{url}/hub/home", cookies=cookies, trust_env=False, timeout=30).status_code
+
+
+def test_an_ended_session_is_noticed_at_once(installation: Installation, new_person: NewPerson) -> None:
+    """Back-channel logout: well before the next question would be due."""
+    person = new_person()
+    person.sign_in()
+    assert person.page("/hub/home").status_code == 200
+    with installation.admin() as admin:
+        admin.end_sessions(person.name)
+    until(lambda: person.page("/hub/home").status_code == 302, 2, "the refusal")
+
+
+def test_a_forged_logout_token_does_nothing(installation: Installation, new_person: NewPerson) -> None:
+    person = new_person()
+    person.sign_in()
+    address = f"{installation.url}/hub/backchannel-logout"
+    for token in ("", "nonsense", "a.b.c", "x" * 100_000):
+        answer = httpx.post(address, data={"logout_token": token}, trust_env=False)
+        assert answer.status_code == 400 and not answer.text
+    assert person.page("/hub/home").status_code == 200
+
+
+def test_a_hanging_keycloak_logs_nobody_out_and_lets_nobody_in(installation: Installation, new_person: NewPerson) -> None:
+    """Stopped, not killed: connections open and nothing answers, while an access token comes to its end."""
+    person = new_person()
+    person.sign_in()
+    time.sleep(25)
+    keycloak = psutil.Process(installation.pid("keycloak"))
+    keycloak.suspend()
+    try:
+        stranger, outage_ends = browser(), time.monotonic() + 30
+        page = stranger.get(f"{installation.url}/hub/oauth_login")
+        assert page.status_code == 503 and "does not answer" in page.text and "Traceback" not in page.text
+        while time.monotonic() < outage_ends:
+            assert person.page("/hub/home").status_code == 200
+            time.sleep(1)
+    finally:
+        keycloak.resume()
+    until(lambda: stranger.get(f"{installation.url}/hub/oauth_login").status_code == 200, 30, "sign-in after the outage")
+    back = time.monotonic() + 10
+    while time.monotonic() < back:
+        assert person.page("/hub/home").status_code == 200
+        time.sleep(1)
+    stranger.close()
+
+
+def test_a_killed_keycloak_logs_nobody_out(installation: Installation, new_person: NewPerson) -> None:
+    person = new_person()
+    person.sign_in()
+    time.sleep(5)  # until Keycloak wrote the session
+    before = installation.status()["children"]["keycloak"]["restarts"]
+    installation.kill("keycloak")
+    answers = []
+    while installation.status()["children"]["keycloak"]["restarts"] == before \
+            or installation.status()["children"]["keycloak"]["state"] != "ready":
+        answers.append(person.page("/hub/home").status_code)
+        time.sleep(0.5)
+    time.sleep(3)
+    assert {*answers, person.page("/hub/home").status_code} == {200}
