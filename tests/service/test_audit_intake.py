@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import uuid
 from pathlib import Path
 
+from support.events import event
 from support.service import bearer, make_service, make_test_context
 from voxelhub_service.audit import cli
 from voxelhub_service.audit.intake import take_in_spool
@@ -13,11 +13,6 @@ from voxelhub_service.audit.log import verify
 from voxelhub_service.database import reading
 from voxelhub_service.models import AuditEvent
 from voxelhub_service.secrets import read_secret
-
-
-def event(action: str, **changes: object) -> dict[str, object]:
-    return {"event_id": uuid.uuid4().hex, "at": "2026-01-02T03:04:05.123456+00:00", "actor": "alice", "action": action,
-            "resource": "user:alice", "outcome": "success", "detail": {}, **changes}
 
 
 def _actions(context) -> list[str]:

@@ -72,7 +72,7 @@ class Feed:
     def _after(self, actor: Actor, cursor: int) -> tuple[int, list[Numbered]]:
         query = select(Event, Project).outerjoin(Project, Project.id == Event.project_id)
         with reading(self._engine) as session:
-            rows = session.execute(query.where(Event.id > cursor).order_by(Event.id).limit(BATCH)).tuples().all()
+            rows = session.execute(query.where(Event.id > cursor).order_by(Event.id).limit(BATCH)).all()
             seen = [Numbered(event.id, _out(event, project)) for event, project in rows if _visible(actor, event, project)]
         return (rows[-1][0].id if rows else cursor), seen
 
