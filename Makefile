@@ -36,7 +36,7 @@ types: test-setup ## the panels' TypeScript types, from the service's OpenAPI do
 	cd extensions/lab && $(NPM) run -s types
 
 bench: test-setup ## the measurements of docs/measured
-	@$(TEST)/python -m pytest tests/benchmarks -m "slow or not slow" -s $(PYTEST)
+	@$(TEST)/python tests/benchmarks/bench.py $(BENCH)
 
 soak: test-setup ## the long runs: kill storms, fuzzing, scale
 	@$(TEST)/python -m pytest -m slow --timeout 7200 -s $(PYTEST)
