@@ -11,7 +11,7 @@ from support.service import make_test_context
 from voxelhub_service.audit.log import verify
 from voxelhub_service.context import Context
 from voxelhub_service.database import reading, writing
-from voxelhub_service.models import Dataset, DatasetVersion, Entry, File, Project, Run, new_id
+from voxelhub_service.models import Dataset, DatasetVersion, Entry, File, Project, Run, new_id, utcnow
 from voxelhub_service.runs.store import next_number
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,7 +43,7 @@ def add_version(context: Context, project_id: str, name: str, entries: dict[str,
         project = session.get_one(Project, project_id)
         folder = context.settings.projects_dir / project.name / name / "v1"
         run = Run(number=next_number(session, project_id), project_id=project_id, owner="system", kind="import", title=name,
-                  state="succeeded")
+                  state="succeeded", ended_at=utcnow())
         dataset = Dataset(project_id=project_id, name=name, title=name, created_by="system")
         session.add_all([run, dataset])
         session.flush()

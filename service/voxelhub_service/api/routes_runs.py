@@ -87,8 +87,8 @@ def rerun(run_id: Identifier, context: ContextDep, actor: CallerDep, key: Reques
         if known is not None and known.rerun_of != run.id:
             raise conflict("key_used_before", "This Idempotency-Key already made another run.", "Send a new one.")
         again = known or create_tool_run(
-            context, session, registry(context.settings), actor, tool=run.tool, version=None, project=project.name, inputs=run.inputs,
-            arguments=run.arguments, output_title=None, request_id=request_id, rerun_of=run.id)
+            context, session, registry(context.settings), actor, tool=run.tool, version=None, project=project.name,
+            inputs=run.inputs, arguments=run.arguments, output_title=None, request_id=request_id, rerun_of=run.id)
         answer = run_out(session, again)
     if known is None:
         reached("run.created")

@@ -12,7 +12,7 @@ import re
 from collections import deque
 from pathlib import Path
 
-MAX_LOG, TAIL, MAX_LINE, MAX_TEXT = 8 * 1024**2, 128 * 1024, 64 * 1024, 300
+MAX_LOG, TAIL, MAX_LINE, MAX_TEXT = 8 * 1024**2, 128 * 1024, 64 * 1024, 600
 _PROGRESS = re.compile(rb"::progress ([01](?:\.\d+)?|\.\d+)(?: (.*))?")
 _ERROR = re.compile(rb"::error (.+)")
 

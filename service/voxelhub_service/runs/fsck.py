@@ -48,7 +48,7 @@ def results(context: Context, deep: bool) -> list[Finding]:
     """Each success has its one version, and each version of a run its success."""
     findings = []
     with reading(context.engine) as session:
-        made = dict(session.execute(select(DatasetVersion.run_id, DatasetVersion.id)).tuples().all())
+        made = dict(session.execute(select(DatasetVersion.run_id, DatasetVersion.id)).all())
         for run in session.scalars(select(Run).where(Run.state.in_(TERMINAL_STATES))):
             version = made.get(run.id)
             if run.state != "succeeded" and version is not None:
@@ -68,7 +68,7 @@ def results(context: Context, deep: bool) -> list[Finding]:
 def numbers(context: Context, deep: bool) -> list[Finding]:
     """The counter of a project is ahead of every number given."""
     with reading(context.engine) as session:
-        highest = session.execute(select(Run.project_id, func.max(Run.number)).group_by(Run.project_id)).tuples().all()
+        highest = session.execute(select(Run.project_id, func.max(Run.number)).group_by(Run.project_id)).all()
         counters = {one.project_id: one.next_number for one in session.scalars(select(RunCounter))}
     return [Finding(f"The next run number of project {project} is {counters.get(project, 1)}, but {number} was given already.")
             for project, number in highest if counters.get(project, 1) <= number]
@@ -78,7 +78,7 @@ def folders(context: Context, deep: bool) -> list[Finding]:
     """No run folder without a row, no staged input after the end."""
     findings = []
     with reading(context.engine) as session:
-        states = dict(session.execute(select(Run.id, Run.state)).tuples().all())
+        states = dict(session.execute(select(Run.id, Run.state)).all())
         lease = session.get(Lease, NAME)
         working = lease is not None and lease.expires_at > utcnow()
     for path in sorted(context.settings.runs_dir.iterdir()):
@@ -97,7 +97,7 @@ def supervisors(context: Context, deep: bool) -> list[Finding]:
     """No process goes on for a run that has ended."""
     executor = LocalExecutor(context.settings.runs_dir)
     with reading(context.engine) as session:
-        states = dict(session.execute(select(Run.id, Run.state)).tuples().all())
+        states = dict(session.execute(select(Run.id, Run.state)).all())
     return [
         Finding(f"A supervisor still works for run {run_id}, which {'has ended' if run_id in states else 'does not exist'}.",
                 "end it", partial(_end, executor, run_id))

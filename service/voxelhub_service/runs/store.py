@@ -42,8 +42,8 @@ def run_out(session: Session, run: Run) -> RunOut:
 
 def runs_out(session: Session, runs: Sequence[Run]) -> list[RunOut]:
     """Rows as they cross the wire, with two queries however many there are."""
-    projects = dict(session.execute(
-        select(Project.id, Project.name).where(Project.id.in_({run.project_id for run in runs}))).tuples().all())
+    named = select(Project.id, Project.name).where(Project.id.in_({run.project_id for run in runs}))
+    projects = dict(session.execute(named).all())
     wanted = {run.output_version_id for run in runs if run.output_version_id}
     versions = {one.id: one for one in session.scalars(select(DatasetVersion).where(DatasetVersion.id.in_(wanted)))}
     out = []
