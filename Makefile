@@ -30,7 +30,7 @@ test: test-setup check ## checks, then the whole suite, cheap to dear
 check: test-setup ## ruff, mypy, tsc, eslint, prettier
 	$(TEST)/ruff check .
 	$(TEST)/mypy $(PACKAGES)
-	cd extensions/lab && $(NPM) run -s check
+	$(NPM) run -s check
 
 types: test-setup ## the panels' TypeScript types, from the service's OpenAPI document
 	cd extensions/lab && $(NPM) run -s types

@@ -30,7 +30,7 @@ from voxelhub_service.database import make_engine, reading
 from voxelhub_service.models import Dataset, DatasetVersion, Project
 from voxelhub_service.settings import Settings, load_settings
 
-from . import status
+from . import first_start, status
 from .record import record
 from .refusal import Refusal
 from .supervisor import hold_lock, holding
@@ -97,7 +97,7 @@ def _fill(settings: Settings, archive: Archive, scratch: Path) -> int:
         if not version.exists():
             raise Refusal("A dataset was removed for good while it was copied. Start the backup again.")
         archive.tree(state, version)
-    for folder in AFTER:
+    for folder in (*AFTER, str(first_start.stamp(settings).relative_to(state))):
         archive.tree(state, state / folder)
     _keycloak(settings, archive)
     return archive.close()

@@ -35,15 +35,15 @@ PEOPLE = {
 
 
 def due(settings: Settings) -> bool:
-    return not _stamp(settings).exists()
+    return not stamp(settings).exists()
 
 
 def done(settings: Settings) -> None:
     """Written after the passwords were shown: a start that was killed before shows new ones."""
-    _stamp(settings).touch(mode=0o600)
+    stamp(settings).touch(mode=0o600)
 
 
-def _stamp(settings: Settings) -> Path:
+def stamp(settings: Settings) -> Path:
     return settings.state_dir / "keycloak" / "first-start-done"
 
 

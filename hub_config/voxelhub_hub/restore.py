@@ -11,9 +11,9 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+import voxelhub_service.audit.cli as audit_cli
+import voxelhub_service.fsck.cli as fsck_cli
 from voxelhub_service import migrations
-from voxelhub_service.audit import cli as audit_cli
-from voxelhub_service.fsck import cli as fsck_cli
 from voxelhub_service.settings import Settings, load_settings
 
 from .backup import ABOUT, FORMAT, MANIFEST, SERVICE_DB, escape
