@@ -43,12 +43,13 @@ class Target:
 
 def publish(
     context: Context, run_id: str, source: Path, *, project_id: str, title: str, created_by: str, execution: str,
-    choice: Choice = None, finish: Finish,
+    choice: Choice = None, finish: Finish, begin: Callable[[Session], None] | None = None,
 ) -> DatasetVersion:
     """Make `source`'s files the next version of the project's dataset `title`; exactly once for a run.
 
-    `source` is consumed. `finish` runs in the registering transaction; what it raises undoes everything. Raises Problem
-    (quota, nothing to publish, content that is not whole).
+    `source` is consumed. `finish` runs in the registering transaction; what it raises undoes everything; so does
+    `begin`, first of all, for a run that no worker knows of before. Raises Problem (quota, nothing to publish, content that is
+    not whole).
     """
     with _lock(context):
         undo_locked(context)
@@ -73,7 +74,7 @@ def publish(
         target = _target(context, project, title)
         _rename(context, run_id, source, target, listing)
         try:
-            version = _register(context, target, order, finish)
+            version = _register(context, target, order, begin, finish)
         except BaseException:
             undo_locked(context)
             raise
@@ -130,8 +131,12 @@ def _rename(context: Context, run_id: str, source: Path, target: Target, listing
     reached("publish.renamed")
 
 
-def _register(context: Context, target: Target, order: registering.Order, finish: Finish) -> DatasetVersion:
+def _register(
+    context: Context, target: Target, order: registering.Order, begin: Callable[[Session], None] | None, finish: Finish
+) -> DatasetVersion:
     with writing(context.engine) as session:
+        if begin is not None:
+            begin(session)
         version = registering.register(context, session, target.dataset, target.dataset_id, target.number, order)
         finish(session, version)
         registering.check_quota(session, order.project_id)
