@@ -2,7 +2,7 @@
 import { Notification } from '@jupyterlab/apputils';
 
 import { Api, asProblem, type ApiError, type ServerInfo } from './shared/api';
-import type { Entry, Me, Vocabulary } from './shared/api-types';
+import type { Entry, Me, Vocabulary } from './shared/types';
 import { Events } from './shared/events';
 import { Store } from './shared/store';
 import { UploadManager } from './uploads/manager';

@@ -29,8 +29,13 @@ def safe_path(path: str) -> bool:
 
 def upstream_query(query: str) -> str:
     """The query without what Jupyter put there, prefixed by `?` unless empty."""
-    pairs = [(k, v) for k, v in parse_qsl(query, keep_blank_values=True) if k not in OWN_ARGUMENTS]
+    pairs = [(k, v) for k, v in parse_qsl(query, keep_blank_values=True) if k not in OWN_ARGUMENTS and not _cache_buster(k, v)]
     return f"?{urlencode(pairs)}" if pairs else ""
+
+
+def _cache_buster(name: str, value: str) -> bool:
+    """The bare time that Jupyter's client appends so that no browser answers from its cache."""
+    return name.isdecimal() and not value
 
 
 def upstream_headers(headers: Iterable[tuple[str, str]], token: str) -> list[tuple[str, str]]:

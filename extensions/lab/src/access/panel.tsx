@@ -3,7 +3,7 @@ import { useEffect, useState } from 'react';
 
 import type { Core } from '../core';
 import { asProblem, type ApiError } from '../shared/api';
-import type { AccessToken } from '../shared/api-types';
+import type { AccessToken } from '../shared/types';
 import { Button, ProblemNotice, ProgressBar } from '../shared/components';
 import { duration } from '../shared/format';
 

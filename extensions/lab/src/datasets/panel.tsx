@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'react';
 
 import type { Core } from '../core';
-import type { Dataset, Project } from '../shared/api-types';
+import type { Dataset, Project } from '../shared/types';
 import { Banners } from '../shared/banners';
 import { Button, Empty, ProblemNotice, ProgressBar } from '../shared/components';
 import { bytes, day } from '../shared/format';

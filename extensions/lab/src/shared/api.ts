@@ -2,7 +2,7 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
-import type * as wire from './api-types';
+import type * as wire from './types';
 
 /** A refusal or failure with the service's own sentence and what would make it right. */
 export class ApiError extends Error {
@@ -81,6 +81,11 @@ export class Api {
   /** Address of the event stream; `EventSource` sets no headers, so the proofs go into the address. */
   eventsUrl(): string {
     return `${this.root}/events${query({ _xsrf: xsrfToken(), token: this.settings.token })}`;
+  }
+
+  /** Address of a file or archive that the browser saves by itself, however large. */
+  downloadUrl(path: string): string {
+    return `${this.root}${path}${query({ _xsrf: xsrfToken(), token: this.settings.token })}`;
   }
 
   uploadUrl(upload: string, file: string): string {

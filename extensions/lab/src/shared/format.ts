@@ -1,5 +1,5 @@
 /** Numbers, times and names as people read them. */
-import type { Vocabulary } from './api-types';
+import type { Vocabulary } from './types';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 

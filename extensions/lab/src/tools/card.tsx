@@ -3,7 +3,7 @@ import { useMemo, useState } from 'react';
 
 import type { Core } from '../core';
 import { asProblem, type ApiError } from '../shared/api';
-import type { Entry, Run, Tool } from '../shared/api-types';
+import type { Entry, Run, Tool } from '../shared/types';
 import { Button, Field, ProblemNotice } from '../shared/components';
 import { bytes, duration, termTitle } from '../shared/format';
 import { useStore } from '../shared/store';

@@ -2,7 +2,7 @@
 import { useState } from 'react';
 
 import type { Core } from '../core';
-import type { Run, Tool } from '../shared/api-types';
+import type { Run, Tool } from '../shared/types';
 import { Banners } from '../shared/banners';
 import { Empty, ProblemNotice } from '../shared/components';
 import { count } from '../shared/format';

@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'react';
 
 import type { Core } from '../core';
-import type { Run, RunState } from '../shared/api-types';
+import type { Run, RunState } from '../shared/types';
 import { Button, Empty, ProblemNotice, ProgressBar } from '../shared/components';
 import { duration, moment } from '../shared/format';
 import { useLoaded } from '../shared/hooks';

@@ -2,7 +2,7 @@
 import { useMemo, useState } from 'react';
 
 import type { Core } from '../core';
-import type { Project } from '../shared/api-types';
+import type { Project } from '../shared/types';
 import { Button, Dialog, Field, Notice } from '../shared/components';
 import { bytes, count } from '../shared/format';
 import { useStore } from '../shared/store';

@@ -1,6 +1,6 @@
 /** One upload: from chosen files to a registered dataset. */
 import { asProblem, type Api, type ApiError } from '../shared/api';
-import type { Run, Upload, UploadFile, UploadIn } from '../shared/api-types';
+import type { Run, Upload, UploadFile, UploadIn } from '../shared/types';
 import type { Picked } from './collect';
 import { sha256 } from './digest';
 import { send } from './send';

@@ -3,7 +3,7 @@ import { useRef } from 'react';
 
 import type { Core } from '../core';
 import { ApiError } from '../shared/api';
-import type { Upload } from '../shared/api-types';
+import type { Upload } from '../shared/types';
 import { Button, ProgressBar } from '../shared/components';
 import { bytes, count, duration } from '../shared/format';
 import { useStore } from '../shared/store';

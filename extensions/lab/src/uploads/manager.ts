@@ -1,6 +1,6 @@
 /** All uploads of this page, and those that a closed page left open at the service. */
 import type { Api } from '../shared/api';
-import type { Upload, UploadIn } from '../shared/api-types';
+import type { Upload, UploadIn } from '../shared/types';
 import type { Events } from '../shared/events';
 import { Store } from '../shared/store';
 import type { Picked } from './collect';

@@ -2,7 +2,7 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { MainAreaWidget } from '@jupyterlab/apputils';
 
 import type { Core } from '../core';
-import type { Entry } from '../shared/api-types';
+import type { Entry } from '../shared/types';
 import { labIcon } from '../shared/icons';
 import { PanelWidget } from '../shared/widget';
 import { CommandIds, ICore, PluginIds } from '../tokens';

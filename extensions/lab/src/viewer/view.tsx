@@ -3,7 +3,7 @@ import { useMemo } from 'react';
 
 import type { Core } from '../core';
 import { ApiError } from '../shared/api';
-import type { Entry, View } from '../shared/api-types';
+import type { Entry, View } from '../shared/types';
 import { Empty, ProblemNotice, ProgressBar } from '../shared/components';
 import { useLoaded } from '../shared/hooks';
 import { readAll } from './fetch';
@@ -25,7 +25,7 @@ export function layered(entries: readonly Entry[]): Entry[] {
 
 function Plain({ core, view }: { core: Core; view: View }): JSX.Element {
   const content = useLoaded(
-    async () => (await core.api.fetch(view.content_path)).blob(),
+    async () => (await core.api.fetch(view.content_path ?? '')).blob(),
     [view.content_path]
   );
   if (content.problem) {
@@ -46,7 +46,7 @@ function Volumes({ core, views }: { core: Core; views: readonly View[] }): JSX.E
     () =>
       views.map(view => ({
         name: view.name,
-        load: async onProgress => readAll(await core.api.fetch(view.content_path), onProgress)
+        load: async onProgress => readAll(await core.api.fetch(view.content_path ?? ''), onProgress)
       })),
     [core, views]
   );

@@ -2,7 +2,7 @@
 import { Notification } from '@jupyterlab/apputils';
 
 import type { Core } from '../core';
-import type { Entry } from '../shared/api-types';
+import type { Entry } from '../shared/types';
 import { count } from '../shared/format';
 
 const VIEWABLE = new Set<Entry['kind']>(['series', 'volume', 'image', 'table', 'text']);

@@ -1,6 +1,6 @@
 /** The columns of the workspace table. */
 import type { Core } from '../core';
-import type { Entry } from '../shared/api-types';
+import type { Entry } from '../shared/types';
 import { bytes, count, moment, termTitle } from '../shared/format';
 import { Icon, type IconName } from '../shared/icons';
 

@@ -1,12 +1,12 @@
 /** The side sheet: what is known of one row. */
-import { URLExt } from '@jupyterlab/coreutils';
 import { useState } from 'react';
 
 import type { Core } from '../core';
-import type { Entry } from '../shared/api-types';
+import type { Entry } from '../shared/types';
 import { Button, Copyable, Notice, ProblemNotice } from '../shared/components';
 import { bytes, count, moment, termTitle } from '../shared/format';
 import { useLoaded } from '../shared/hooks';
+import { Icon } from '../shared/icons';
 import { useStore } from '../shared/store';
 
 const FILES = 50;
@@ -38,17 +38,19 @@ function Facts({ facts }: { facts: [string, React.ReactNode][] }): JSX.Element {
   );
 }
 
-async function download(core: Core, file: string, name: string): Promise<void> {
-  try {
-    const blob = await (await core.api.fetch(URLExt.join('files', file, 'content'))).blob();
-    const link = document.createElement('a');
-    link.href = URL.createObjectURL(blob);
-    link.download = name;
-    link.click();
-    window.setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-  } catch (error) {
-    core.report(error);
-  }
+/** A plain link: the browser streams to the disk, and asks the service again where it stopped. */
+function Download({ href, label }: { href: string; label: string }): JSX.Element {
+  return (
+    <a
+      className="vx-Button vx-mod-quiet vx-mod-icon"
+      href={href}
+      download=""
+      aria-label={label}
+      title={label}
+    >
+      <Icon name="download" />
+    </a>
+  );
 }
 
 function Files({ core, entry, open }: { core: Core; entry: Entry; open: boolean }): JSX.Element {
@@ -64,22 +66,19 @@ function Files({ core, entry, open }: { core: Core; entry: Entry; open: boolean 
             <span title={`${file.path}\nSHA-256 ${file.sha256}`}>{file.path}</span>
             <small>{bytes(file.size)}</small>
             {open && (
-              <Button
+              <Download
+                href={core.api.downloadUrl(`/files/${file.id}/content`)}
                 label={`Download ${file.path}`}
-                icon="download"
-                iconOnly
-                kind="quiet"
-                onClick={() => void download(core, file.id, file.path.split('/').pop() ?? 'file')}
               />
             )}
           </li>
         ))}
       </ul>
-      {files.value && files.value.total > limit && (
+      {files.value && files.value.total > limit && limit < 500 && (
         <Button
           label={`Show more of ${count(files.value.total, 'file')}`}
           kind="quiet"
-          onClick={() => setLimit(n => Math.min(1000, n * 4))}
+          onClick={() => setLimit(n => Math.min(500, n * 4))}
         />
       )}
     </section>
@@ -143,8 +142,20 @@ export function Details({
             .sort((a, b) => b.number - a.number)
             .map(version => (
               <li key={version.number}>
-                <strong>v{version.number}</strong> {moment(version.created_at)} · {version.created_by} ·{' '}
-                {bytes(version.size)}
+                <div className="vx-Version">
+                  <strong>v{version.number}</strong>
+                  <span>
+                    {moment(version.created_at)} · {version.created_by} · {bytes(version.size)}
+                  </span>
+                  {project?.open && (
+                    <Download
+                      href={core.api.downloadUrl(
+                        `/datasets/${entry.dataset_id}/versions/${version.number}/archive`
+                      )}
+                      label={`Download version ${version.number} as ZIP`}
+                    />
+                  )}
+                </div>
                 <Copyable text={version.path} label={`path of version ${version.number}`} />
               </li>
             ))}

@@ -3,7 +3,7 @@ import { useState } from 'react';
 
 import type { Core } from '../core';
 import { asProblem, type ApiError } from '../shared/api';
-import type { Entry } from '../shared/api-types';
+import type { Entry } from '../shared/types';
 import { Button, Dialog, Field, ProblemNotice } from '../shared/components';
 import { count } from '../shared/format';
 import { useStore } from '../shared/store';

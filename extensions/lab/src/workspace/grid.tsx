@@ -6,7 +6,7 @@ import { defaultRangeExtractor, useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useRef, useState } from 'react';
 
 import type { Core } from '../core';
-import type { Entry } from '../shared/api-types';
+import type { Entry } from '../shared/types';
 import { Button } from '../shared/components';
 import { Icon } from '../shared/icons';
 import { useStore } from '../shared/store';

@@ -1,6 +1,6 @@
 /** Rows by position, fetched a page at a time; old rows stay on show while new ones are on their way. */
 import { asProblem, type Api, type ApiError, type EntryQuery } from '../shared/api';
-import type { Entry } from '../shared/api-types';
+import type { Entry } from '../shared/types';
 import { Store } from '../shared/store';
 
 export const PAGE = 100;

@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useState } from 'react';
 
 import type { Core } from '../core';
-import type { Entry } from '../shared/api-types';
+import type { Entry } from '../shared/types';
 import { Banners } from '../shared/banners';
 import { Button, Empty, Menu, ProblemNotice, type MenuItem } from '../shared/components';
 import { count } from '../shared/format';

@@ -2,7 +2,7 @@
 import { useCallback, useRef } from 'react';
 
 import type { Core } from '../core';
-import type { Entry } from '../shared/api-types';
+import type { Entry } from '../shared/types';
 import { useStore } from '../shared/store';
 import type { Rows } from './pages';
 

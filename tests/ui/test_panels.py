@@ -1,0 +1,250 @@
+"""The panels in a real JupyterLab, with the real service and worker; no hub (that is test_journey.py)."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from support.samples import write_ct_series, write_mask, write_volume
+from support.workplace import Workplace, workplace
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-quic", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+PATIENCE = 60_000  # ms; the machine of the tests has two busy cores
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (apt-get install chromium)")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
+    with workplace(tmp_path_factory.mktemp("workplace")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("samples")
+    write_volume(folder / "ball.nii.gz")
+    write_mask(folder / "ball-mask.nii.gz")
+    write_ct_series(folder / "ball-ct")
+    (folder / "measurements.csv").write_text("case,volume\n" + "".join(f"case {n},{n * 37 % 101}\n" for n in range(60)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Browser, place: Workplace) -> Iterator[Page]:
+    """A page with the workspace open; a request that leaves this machine or an error of the page fails the test."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, permissions=["clipboard-read", "clipboard-write"])
+    outside: list[str] = []
+    errors: list[str] = []
+    page = _watched(context, outside, errors)
+    page.goto(place.page_url)
+    expect(page.locator("#jp-main-dock-panel")).to_be_visible(timeout=PATIENCE)
+    page.get_by_role("tab", name="Datasets").click()
+    page.get_by_test_id("open-workspace").click()
+    expect(page.get_by_test_id("row-count")).to_be_visible(timeout=PATIENCE)
+    yield page
+    context.close()
+    assert outside == [] and errors == []
+
+
+def _watched(context: BrowserContext, outside: list[str], errors: list[str]) -> Page:
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+
+    def look(url: str) -> None:
+        if not re.match(r"(https?|wss?)://127\.0\.0\.1[:/]|blob:|data:", url):
+            outside.append(url)
+
+    page.on("request", lambda request: look(request.url))
+    page.on("websocket", lambda socket: look(socket.url))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    return page
+
+
+def rows(page: Page) -> Locator:
+    return page.locator("[role=row][data-entry]")
+
+
+def row(page: Page, name: str) -> Locator:
+    return rows(page).filter(has_text=re.compile(rf"^\s*{re.escape(name)}"))
+
+
+def upload(page: Page, files: list[Path] | Path, title: str) -> None:
+    """By the chooser of the workspace; a folder when one path is given. Waits until the dataset is there."""
+    workspace = page.locator(".vx-Workspace")
+    if isinstance(files, Path):
+        workspace.get_by_test_id("folder-input").set_input_files(files)
+    else:
+        workspace.get_by_test_id("files-input").set_input_files(files)
+    dialog = page.get_by_test_id("upload-dialog")
+    dialog.get_by_test_id("upload-title").fill(title)
+    dialog.get_by_test_id("upload-project").select_option("demo")
+    dialog.get_by_test_id("upload-start").click()
+    job = page.get_by_test_id("upload-job").filter(has_text=title)
+    expect(job).to_have_attribute("data-state", re.compile("done|failed"), timeout=PATIENCE * 2)
+    expect(job).to_have_attribute("data-state", "done")
+
+
+def test_a_stranger_is_told_what_to_do(page: Page) -> None:
+    expect(page.get_by_text("Bring your first study in")).to_be_visible()
+
+
+def test_upload_view_and_overlay(page: Page, samples: Path) -> None:
+    upload(page, [samples / "ball.nii.gz", samples / "ball-mask.nii.gz"], "Ball")
+    expect(rows(page)).to_have_count(2)
+    expect(rows(page).first).to_have_class(re.compile("vx-mod-new"))
+    rows(page).nth(0).click()
+    rows(page).nth(1).click(modifiers=["Control"])
+    page.get_by_role("toolbar", name="Actions for the selection").get_by_role("button", name="View with overlay").click()
+    viewer = page.get_by_test_id("volume-viewer")
+    expect(viewer).to_have_attribute("data-ready", "true", timeout=PATIENCE * 2)
+    expect(viewer.get_by_test_id("overlay-opacity")).to_be_visible()
+    viewer.locator("canvas").click(position={"x": 120, "y": 120})
+    expect(viewer.get_by_test_id("viewer-place")).to_contain_text(re.compile(r"\d"))
+
+
+def test_a_text_file_written_here_can_be_read(page: Page) -> None:
+    page.locator(".vx-Workspace").get_by_test_id("new-text").click()
+    dialog = page.get_by_test_id("text-dialog")
+    dialog.get_by_test_id("text-name").fill("protocol.txt")
+    dialog.get_by_test_id("upload-project").select_option("demo")
+    dialog.get_by_test_id("text-content").fill("Grüße aus der Radiologie\n")
+    dialog.get_by_test_id("text-save").click()
+    row(page, "protocol").dblclick(timeout=PATIENCE * 2)
+    expect(page.get_by_test_id("text-viewer")).to_contain_text("Grüße aus der Radiologie")
+
+
+def test_a_table_sorts(page: Page, samples: Path) -> None:
+    upload(page, [samples / "measurements.csv"], "Measurements")
+    row(page, "measurements").dblclick()
+    table = page.get_by_test_id("table-viewer")
+    table.get_by_role("button", name="volume").click()
+    table.get_by_role("button", name="volume").click()
+    expect(table.locator("[role=row][aria-rowindex='2']")).to_contain_text("100")
+
+
+def test_from_selection_to_a_running_job_in_two_clicks(page: Page, samples: Path) -> None:
+    upload(page, samples / "ball-ct", "Ball CT")
+    series = rows(page).filter(has_text="DICOM")
+    series.click()
+    page.get_by_test_id("action-tools").click()  # 1
+    card = page.get_by_test_id("tool-dicom-to-nifti")
+    expect(card).to_have_attribute("data-eligible", "true")
+    card.get_by_test_id("run-dicom-to-nifti").click()  # 2
+    run = page.get_by_test_id("run-row").first
+    expect(run).to_have_attribute("data-state", re.compile("succeeded|failed"), timeout=PATIENCE * 2)
+    expect(run).to_have_attribute("data-state", "succeeded")
+    expect(run.get_by_test_id("run-log")).to_contain_text(re.compile(r"\S"))
+    run.get_by_test_id("run-result").click()
+    result = page.locator(".vx-Grid-row.vx-mod-new")
+    expect(result).to_contain_text("NIfTI")
+    expect(result).to_contain_text(re.compile(r"run\d+"))
+
+
+def test_rename_details_and_edit_type(page: Page) -> None:
+    row(page, "measurements").click()
+    page.get_by_test_id("action-pencil").click()
+    page.get_by_test_id("rename-name").fill("volumes of all cases")
+    page.get_by_test_id("rename-save").click()
+    renamed = row(page, "volumes of all cases")
+    expect(renamed).to_be_visible()
+    renamed.click()
+    page.get_by_test_id("action-tag").click()
+    page.get_by_test_id("type-data-type").select_option("document")
+    page.get_by_test_id("type-save").click()
+    expect(renamed).to_contain_text("Text or document")
+    renamed.click()
+    page.get_by_test_id("action-info").click()
+    details = page.get_by_test_id("details")
+    expect(details).to_contain_text("/projects/demo/")
+    expect(details).to_contain_text("measurements.csv")
+    details.get_by_role("button", name="Copy path", exact=True).click()
+    assert page.evaluate("navigator.clipboard.readText()").startswith("/projects/demo/")
+    with page.expect_download() as download:
+        details.get_by_role("button", name="Download measurements.csv").click()
+    assert "case 59" in Path(download.value.path()).read_text()
+
+
+def test_trash_undo_and_restore(page: Page) -> None:
+    target = row(page, "protocol")
+    target.click()
+    page.get_by_test_id("action-trash").click()
+    page.get_by_test_id("trash-confirm").click()
+    expect(target).to_have_count(0)
+    page.get_by_role("button", name="Undo").click()
+    expect(target).to_have_count(1)
+    target.click()
+    page.keyboard.press("Delete")
+    page.get_by_test_id("trash-confirm").click()
+    expect(target).to_have_count(0)
+    page.get_by_test_id("show-trash").click()
+    page.get_by_test_id("trash-table").get_by_role("button", name=re.compile("Restore")).click()
+    page.get_by_test_id("show-trash").click()
+    expect(target).to_have_count(1)
+
+
+def test_filters_survive_a_reload(page: Page) -> None:
+    page.get_by_test_id("filter-format").select_option("nifti")
+    page.get_by_test_id("sort-name").click()
+    expect(page.get_by_role("columnheader", name="Name")).to_have_attribute("aria-sort", "ascending")
+    every = rows(page)
+    expect(every.first).to_contain_text("NIfTI")
+    assert all("NIfTI" in text for text in every.all_inner_texts())
+    page.reload()
+    expect(page.get_by_test_id("filter-format")).to_have_value("nifti", timeout=PATIENCE)
+    page.get_by_test_id("clear-filters").click()
+    expect(page.get_by_role("columnheader", name="Name")).to_have_attribute("aria-sort", "ascending")
+    page.get_by_test_id("filter-text").fill("nothing is called so")
+    expect(page.get_by_text("No row fits these filters")).to_be_visible()
+
+
+def test_the_table_works_by_keyboard_and_tells_its_size(page: Page) -> None:
+    grid = page.get_by_test_id("workspace-grid")
+    expect(rows(page).nth(2)).to_be_visible()
+    total = rows(page).count()
+    expect(grid).to_have_attribute("aria-rowcount", str(total + 1))
+    assert page.locator("[role=row][tabindex='0']").count() == 1
+    rows(page).first.focus()
+    page.keyboard.press("ArrowDown")
+    expect(rows(page).nth(1)).to_be_focused()
+    expect(rows(page).nth(1)).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Shift+ArrowDown")
+    expect(page.locator("[aria-selected=true]")).to_have_count(2)
+    page.keyboard.press("Control+a")
+    expect(page.locator("[aria-selected=true]")).to_have_count(total)
+    page.keyboard.press("Escape")
+    expect(page.locator("[aria-selected=true]")).to_have_count(0)
+    page.keyboard.press("End")
+    expect(rows(page).last).to_be_focused()
+
+
+def test_one_event_stream_per_page(browser: Browser, place: Workplace) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    streams: list[str] = []
+    page.on("request", lambda request: streams.append(request.url) if "v1/events" in request.url else None)
+    page.goto(place.page_url)
+    page.get_by_role("tab", name="Datasets").click(timeout=PATIENCE)
+    page.get_by_test_id("open-workspace").click()
+    page.get_by_role("tab", name="Tools").click()
+    page.wait_for_timeout(3000)
+    context.close()
+    assert len(streams) == 1
+
+
+def test_a_name_of_another_project_is_nowhere(page: Page, place: Workplace) -> None:
+    with place.api("mallory") as mallory:
+        assert mallory.get("/entries").json()["total"] == 0
