@@ -4,66 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from support.identity import ACCESS, Hub, make_hub
 from support.live import serving
 from voxelhub_service.errors import Problem
 from voxelhub_service.identity.hub import HubClient, HubIdentity
 from voxelhub_service.identity.tokens import Credential
 
-ACCESS = "access:services!service=voxelhub"
-
-
-class Hub:
-    """`whose` maps tokens to /user models, `groups` users to their groups; counts what it is asked."""
-
-    def __init__(self) -> None:
-        self.whose: dict[str, dict[str, Any]] = {}
-        self.groups: dict[str, Any] = {}
-        self.asked: list[str] = []
-        self.status = 200
-        self.port = 0
-
-    def app(self) -> Starlette:
-        async def user(request: Request) -> Response:
-            self.asked.append("/user")
-            await asyncio.sleep(0.05)
-            if self.status != 200:
-                return Response(status_code=self.status)
-            model = self.whose.get(request.headers["authorization"].removeprefix("token "))
-            return JSONResponse(model) if model else JSONResponse({"status": 403}, 403)
-
-        async def named(request: Request) -> Response:
-            name = request.path_params["name"]
-            self.asked.append(f"/users/{name}")
-            if request.headers["authorization"] != "token service-secret":
-                return JSONResponse({"status": 403}, 403)
-            if name not in self.groups:
-                return JSONResponse({"status": 404}, 404)
-            groups = self.groups[name]
-            return JSONResponse({"name": name, **({"groups": groups} if groups is not None else {})})
-
-        return Starlette(routes=[Route("/hub/api/user", user), Route("/hub/api/users/{name}", named)])
-
 
 @pytest.fixture
 def hub() -> Iterator[Hub]:
-    made = Hub()
-    made.whose = {
-        "good": {"kind": "user", "name": "alice", "scopes": [ACCESS]},
-        "broad": {"kind": "user", "name": "alice", "scopes": ["access:services"]},
-        "narrow": {"kind": "user", "name": "alice", "scopes": ["self", "access:services!service=other", "access:servers!user=alice"]},
-        "service": {"kind": "service", "name": "culler", "scopes": [ACCESS]},
-        "ghost": {"kind": "user", "name": "ghost", "scopes": [ACCESS]},
-        "blind": {"kind": "user", "name": "blind", "scopes": [ACCESS]},
-        "nameless": {"kind": "user", "scopes": [ACCESS]},
-    }
-    made.groups = {"alice": ["/voxelhub-users", "/projects/demo", "role:researcher"], "blind": None}
+    made = make_hub()
     with serving(made.app()) as made.port:
         yield made
 
