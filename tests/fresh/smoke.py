@@ -45,7 +45,7 @@ def main() -> int:
     assert process.stdout is not None
     seen = ""
     for line in process.stdout:
-        sys.stdout.write(line)
+        print(line, end="", flush=True)
         seen += line
         if "Ctrl-C ends everything" in line:
             break

@@ -1,0 +1,36 @@
+"""The offline archive: `make up` from it, where there is no route to anywhere."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+from support.installation import ENVS, ROOT, VOXELHUB
+from voxelhub_sandbox import bubblewrap
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_make_up_from_the_bundle_with_no_network(tmp_path: Path) -> None:
+    """As on the other machine: an empty home, no cache, a network that is loopback alone."""
+    archive = tmp_path / "bundle.tar"
+    environ = {**os.environ, "VOXELHUB_ENVS_DIR": str(ENVS), "VOXELHUB_STATE_DIR": str(tmp_path / "none")}
+    subprocess.run([*VOXELHUB, "bundle", str(archive)], env=environ, cwd=ROOT, check=True, timeout=1800)
+    with tarfile.open(archive) as tar:
+        tar.extractall(tmp_path, filter="tar")
+    archive.unlink()
+    (tmp_path / "home").mkdir()
+    base = getattr(sys, "_base_executable", sys.executable)
+    done = subprocess.run(
+        [str(bubblewrap.bwrap_path()), "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp",
+         "--tmpfs", "/run", "--bind", str(tmp_path), "/mnt", "--unshare-net", "--unshare-pid", "--cap-add", "ALL", "--die-with-parent", "--clearenv",
+         "--setenv", "PATH", f"{Path(base).parent}:/usr/bin:/bin", "--setenv", "HOME", "/mnt/home", "--chdir", "/mnt/voxelhub",
+         base, "tests/fresh/smoke.py"],
+        capture_output=True, text=True, timeout=1500,
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    assert "a notebook server answers" in done.stdout and "0 processes left" in done.stdout
