@@ -69,6 +69,8 @@ def add_version(context: Context, project_id: str, name: str, entries: dict[str,
                 (folder / path).write_bytes(data)
         (folder.parent / "v1.sha256").write_text(lines)
         project.used_bytes += version.size
+        for below in (folder, *folder.rglob("*")):
+            below.chmod(0o555 if below.is_dir() else 0o444)
     return ids
 
 

@@ -76,6 +76,7 @@ def stage_in(context: Context, executor: Executor, registry: Registry, run_id: s
         record["upload"] = {"id": run.upload_id, "title": upload.title if upload else ""}
         write_json(folder.path / "run.json", record)
         executor.prepare(run_id, import_job(run_id, folder))
+        reached("run.staged_in")
         return
     manifest = registry.get(run.tool or "", run.tool_version)
     if manifest is None or manifest.digest != run.tool_digest:
