@@ -25,6 +25,7 @@ from pathlib import Path
 
 import psutil
 from voxelhub_sandbox.bubblewrap import Sandbox, bwrap_options, bwrap_path
+from voxelhub_sandbox.devices import shield_devices
 from voxelhub_sandbox.limits import Confinement, Limits
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
@@ -78,7 +79,9 @@ class Server:
         """Run in the child. bubblewrap ends with us by itself; a program without it is asked to end when we are killed."""
         def join() -> None:
             confinement.join()
-            if not self.order.sandbox:
+            if self.order.sandbox:
+                shield_devices(self.order.devices)
+            else:
                 LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
         return join
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from voxelhub_sandbox import bubblewrap
 from voxelhub_sandbox.bubblewrap import Sandbox, bwrap_command, unavailable
+from voxelhub_sandbox.devices import shield_devices
 
 pytestmark = pytest.mark.skipif(unavailable() is not None, reason=str(unavailable()))
 SYSTEM_PATH = {"PATH": "/usr/bin:/bin"}
@@ -18,8 +19,10 @@ SYSTEM_PATH = {"PATH": "/usr/bin:/bin"}
 def sh(script: str, *, network: bool = False, read_only: list[tuple[Path, str]] | None = None,
        read_write: list[tuple[Path, str]] | None = None, info_fd: int | None = None) -> subprocess.CompletedProcess[str]:
     sandbox = Sandbox(read_only or [], read_write or [], SYSTEM_PATH, "/", network=network)
-    return subprocess.run(bwrap_command(sandbox, ["sh", "-c", script], info_fd), capture_output=True, text=True, timeout=60,
-                          pass_fds=[info_fd] if info_fd else [], env={**os.environ, "LEAKED_SECRET": "of the caller"})
+    return subprocess.run(
+        bwrap_command(sandbox, ["sh", "-c", script], info_fd), capture_output=True, text=True, timeout=60,
+        pass_fds=[info_fd] if info_fd else [], preexec_fn=shield_devices, env={**os.environ, "LEAKED_SECRET": "of the caller"},
+    )
 
 
 def test_mounts_are_what_was_listed_and_no_more(tmp_path: Path) -> None:
@@ -42,6 +45,8 @@ def test_the_machines_own_files_are_absent(path: str) -> None:
 @pytest.mark.parametrize("change", [
     "echo core > /proc/sys/kernel/core_pattern",
     "echo 0 > /proc/sys/kernel/randomize_va_space",
+    "chmod 666 /dev/null",
+    "touch /dev/urandom",
     "touch /here",
     "touch /etc/here",
     "touch /usr/here",
@@ -56,6 +61,12 @@ def test_the_machine_cannot_be_changed(change: str) -> None:
     done = sh(f"({change}) 2>&1")
     assert done.returncode != 0, done.stdout
     assert Path("/proc/sys/kernel/core_pattern").read_text() == before
+
+
+def test_devices_work(tmp_path: Path) -> None:
+    seen = sh("echo x > /dev/null && head -c 3 /dev/urandom | wc -c; head -c 2 /dev/zero | wc -c; touch /dev/shm/x && echo shared")
+    assert seen.stdout.split() == ["3", "2", "shared"], seen.stderr
+    assert "/dev/null" not in Path("/proc/self/mounts").read_text(), "the shield is the child's own"
 
 
 def test_identity_environment_and_processes() -> None:
