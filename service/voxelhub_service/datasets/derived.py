@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from voxelhub_sandbox.bubblewrap import Sandbox, bwrap_command, unavailable
+from voxelhub_sandbox.devices import shield_devices
 
 from ..context import Context
 from ..errors import Problem, invalid
@@ -106,7 +107,7 @@ def _convert(context: Context, inputs: Path, outputs: Path) -> None:
         command = [*LIMITED, str(program), *options, str(outputs), str(inputs)]
     try:
         subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=TIME_LIMIT,
-                       start_new_session=True)
+                       start_new_session=True, preexec_fn=shield_devices if context.settings.isolation else None)
     except subprocess.TimeoutExpired:
         raise invalid("preview_too_slow", "This series takes too long to be shown as a volume.",
                       "Work with its files in a notebook.") from None

@@ -23,6 +23,7 @@ from types import FrameType
 
 import psutil
 from voxelhub_sandbox.bubblewrap import Sandbox, bwrap_command
+from voxelhub_sandbox.devices import shield_devices
 from voxelhub_sandbox.limits import Confinement, Limits
 
 from ..checkpoints import reached
@@ -76,6 +77,8 @@ class Supervisor:
             if os.getppid() != parent:  # the supervisor died before the line above
                 os._exit(1)
             self.confinement.join()
+            if job.mode == "sandbox":
+                shield_devices()
 
         where = "/" if job.mode == "sandbox" else job.cwd
         environ = {"bare": job.environ, "sandbox": {}, "trusted": {**os.environ, **job.environ}}[job.mode]
