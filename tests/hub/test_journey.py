@@ -61,8 +61,8 @@ def test_a_script_walks_the_whole_way(installation: Installation, new_person: Ne
         title = f"CT of {person.name}"
 
         dataset = upload(api, "demo", title, study.series)
-        rows = api.get("/entries", params={"dataset_id": dataset["id"]}).json()["items"]
-        assert [(row["kind"], row["file_format"], row["n_files"]) for row in rows] == [("series", "DICOM", len(study.series))]
+        rows = api.get("/entries", params={"dataset": dataset["id"]}).json()["items"]
+        assert [(row["kind"], row["file_format"], row["n_files"]) for row in rows] == [("series", "dicom", len(study.series))]
 
         tools = api.get("/tools", params={"entries": rows[0]["id"]}).json()["items"]
         tool = next(one for one in tools if one["name"] == "dicom-to-nifti")
@@ -71,7 +71,7 @@ def test_a_script_walks_the_whole_way(installation: Installation, new_person: Ne
         assert made.status_code == 201, made.text
         result = finished(api, made.json()["id"])
 
-        row = api.get("/entries", params={"dataset_id": result["id"]}).json()["items"][0]
+        row = api.get("/entries", params={"dataset": result["id"]}).json()["items"][0]
         assert row["execution"] == made.json()["label"]
         file = api.get(f"/entries/{row['id']}/files").json()["items"][0]
         content = api.get(f"/files/{file['id']}/content")

@@ -9,7 +9,7 @@ from pathlib import Path
 import nibabel
 import numpy
 from numpy.typing import NDArray
-from voxelhub_service.datasets import demo
+from voxelhub_service.datasets import phantom as synthetic
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("VOXELHUB_SHARED", ROOT.parent / "shared")) / "data"
@@ -33,11 +33,10 @@ def make_study(folder: Path) -> Study:
         reference, mask, series = real / "expected_image.nii.gz", real / "expected_mask.nii.gz", real / "dicom"
         array, affine = canonical(reference)
         return Study(sorted(series.glob("*.dcm")), array, affine, mask, real=True)
-    phantom = demo.write_phantom(folder)
-    image = nibabel.as_closest_canonical(nibabel.Nifti1Image(phantom.array, phantom.affine))
-    return Study(
-        sorted(phantom.series.iterdir()), numpy.asarray(image.dataobj, dtype=float), image.affine, phantom.mask, real=False
-    )
+    phantom = synthetic.write_phantom(folder)
+    image = nibabel.as_closest_canonical(nibabel.Nifti1Image(phantom.ct, phantom.affine))
+    slices = sorted((folder / synthetic.SERIES_FOLDER).iterdir())
+    return Study(slices, numpy.asarray(image.dataobj, dtype=float), image.affine, folder / synthetic.MASK_NAME, real=False)
 
 
 def canonical(path: Path) -> tuple[NDArray[numpy.float64], NDArray[numpy.float64]]:
