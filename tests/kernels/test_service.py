@@ -16,6 +16,7 @@ from support.world import GIB, ROOT, add_project
 from voxelhub import VoxelHubError
 from voxelhub_service.context import Context
 from voxelhub_service.database import writing
+from voxelhub_service.datasets.demo import ensure_demo
 from voxelhub_service.models import Project
 
 AFFINE = np.array([[-1.5, 0, 0, 40], [0, -1.5, 0, 50], [0, 0, 3, -60], [0, 0, 0, 1.0]])
@@ -196,7 +197,7 @@ def test_a_tool_runs_on_a_series_and_its_result_is_the_same_volume(tmp_path, ser
     ours, theirs = study.load().to_ras(), result.load().to_ras()
     np.testing.assert_allclose(ours.affine, theirs.affine, atol=1e-3)
     np.testing.assert_allclose(ours.array, theirs.array, atol=1e-3)
-    assert "dcm2niix" in voxelhub.runs("demo")[0].log()
+    assert "Convert 4 DICOM" in voxelhub.runs("demo")[0].log()
     assert voxelhub.runs("demo")[0].state == "succeeded"
 
 
@@ -220,3 +221,19 @@ def test_quota_is_respected(service):
     finally:
         with writing(service.context.engine) as session:
             session.query(Project).filter_by(name="demo").one().quota_bytes = 10 * GIB
+
+
+def test_the_first_study_runs_from_end_to_end(service, tmp_path, monkeypatch):
+    """The notebook a stranger opens first, in the real kernel, on the phantom that every installation holds."""
+    from support.notebooks import run_notebook
+
+    ensure_demo(service.context)
+    for name, value in {"VOXELHUB_API_URL": service.url, "JUPYTERHUB_API_TOKEN": "token-of-bob"}.items():
+        monkeypatch.setenv(name, value)
+    notebook = run_notebook("first-study", "imaging", tmp_path)
+    printed = [output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert any("overlap with the mask (Dice) 1.00" in text for text in printed)
+    result = voxelhub.dataset("First study: nodule", project="demo")
+    assert result.load("measurements")["volume_ml"][0] == pytest.approx(4 / 3 * np.pi * 1.4**3, rel=0.05)
+    phantom = voxelhub.dataset("Phantom", project="demo")
+    np.testing.assert_allclose(result.load("nodule.nii.gz").affine, phantom.load("nodule-mask").affine, atol=1e-3)
