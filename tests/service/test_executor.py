@@ -162,6 +162,15 @@ def test_shutdown_says_why(executor):
     assert gone(tree)
 
 
+def test_an_import_that_is_stopped_can_be_begun_anew(executor):
+    run_id = shell(executor, "a8", "sleep 300", mode="trusted")
+    executor.submit(run_id)
+    wait(executor, run_id, "running")
+    tree = tree_of(executor, run_id)
+    executor.shutdown()
+    assert executor.observe(run_id).process == "lost" and gone(tree)
+
+
 CASES = {
     "time": ("sleep 300", {"time": 1}, "longer than its limit"),
     "output": ("while :; do head -c 1000000 /dev/zero >> {out}/big; done", {"output": 5 * MIB}, "wrote more than"),

@@ -11,6 +11,7 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from voxelhub_service.datasets.demo import write_phantom
 from voxelhub_service.tools.registry import registry
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -138,6 +139,16 @@ def test_what_cannot_be_converted_is_said(tmp_path, content):
     code, said = convert(tmp_path / "out", folder)
     assert code == 1 and "::error dcm2niix found no image that it can convert in “broken”." in said
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_our_own_phantom(tmp_path):
+    phantom = write_phantom(tmp_path)
+    code, said = convert(tmp_path / "out", tmp_path / "chest-ct")
+    assert code == 0, said
+    got = as_ras(tmp_path / "out" / "chest-ct.nii.gz")
+    expected = nibabel.as_closest_canonical(nibabel.Nifti1Image(phantom.ct.astype(np.int16), phantom.affine))
+    np.testing.assert_allclose(got.affine, expected.affine, atol=1e-3)
+    np.testing.assert_array_equal(got.get_fdata(), expected.get_fdata())
 
 
 REAL = SHARED / "volumes" / "sts" / "STS_002" / "CT"

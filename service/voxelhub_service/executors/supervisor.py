@@ -31,7 +31,7 @@ from .base import Outcome
 from .folder import RunFolder, identity, write_json
 from .output import Output
 
-GRACE, LOOK = 5.0, 0.25  # seconds between TERM and KILL; between two looks
+GRACE, LOOK = 3.0, 0.25  # seconds between TERM and KILL; between two looks
 PR_SET_PDEATHSIG = 1
 
 
@@ -63,6 +63,8 @@ class Supervisor:
             outcome, reason = self._follow(process, output)
             self._end_tree(process)
             output.close()
+            if outcome == "failed" and self.asked_to_stop and job.mode == "trusted":
+                return  # an import is begun anew when VoxelHub starts again: to the next worker this attempt is lost
             reached("supervisor.tool_ended")
             code = process.wait()
             if outcome is None:

@@ -9,13 +9,14 @@ from functools import partial
 from pathlib import Path
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from ..context import Context
 from ..database import reading
 from ..executors.folder import read_json
 from ..executors.local import LocalExecutor
 from ..fsck.base import Check, Finding
-from ..models import TERMINAL_STATES, DatasetVersion, Lease, Run, RunCounter, utcnow
+from ..models import TERMINAL_STATES, AuditEvent, DatasetVersion, Lease, Run, RunCounter, utcnow
 from .lease import NAME, RENEW
 from .staging import label
 
@@ -55,7 +56,7 @@ def results(context: Context, deep: bool) -> list[Finding]:
                 findings.append(Finding(f"{label(run)} ({run.id}) is {run.state} and yet has a dataset version."))
             if run.output_version_id is not None and run.output_version_id != version:
                 findings.append(Finding(f"{label(run)} ({run.id}) names a dataset version that it did not make."))
-            if run.state == "succeeded" and run.output_version_id is None:
+            if run.state == "succeeded" and run.output_version_id is None and not _was_published(session, run.id):
                 findings.append(Finding(f"{label(run)} ({run.id}) has succeeded and yet has no dataset version."))
             if run.ended_at is None or (run.state != "succeeded" and not run.reason):
                 findings.append(Finding(f"{label(run)} ({run.id}) ended without saying when or why."))
@@ -63,6 +64,12 @@ def results(context: Context, deep: bool) -> list[Finding]:
             if run.id in made:
                 findings.append(Finding(f"{label(run)} ({run.id}) is {run.state} and yet has a dataset version."))
     return findings
+
+
+def _was_published(session: Session, run_id: str) -> bool:
+    """A version that was purged from the trash since leaves its audit record."""
+    known = select(AuditEvent.seq).where(AuditEvent.action == "dataset.publish", AuditEvent.detail["run"].as_string() == run_id)
+    return session.scalar(known.limit(1)) is not None
 
 
 def numbers(context: Context, deep: bool) -> list[Finding]:

@@ -6,7 +6,6 @@ the one that follows a SIGKILL.
 
 from __future__ import annotations
 
-import importlib
 import logging
 import signal
 import sys
@@ -18,6 +17,10 @@ from types import FrameType
 from sqlalchemy.exc import OperationalError
 
 from ..context import Context, make_context
+from ..datasets.demo import ensure_demo
+from ..datasets.derived import sweep_derived
+from ..datasets.trash import purge_trash
+from ..datasets.uploads import expire_uploads
 from ..executors.local import LocalExecutor
 from ..settings import load_settings
 from ..tools.registry import registry
@@ -27,12 +30,9 @@ from .reconciler import Reconciler
 log = logging.getLogger("voxelhub.worker")
 BUSY, IDLE = 0.1, 0.4  # seconds between two looks
 STOP_PATIENCE = 5.0  # seconds for work of our own that is under way; it is safe to cut
-# module, function, seconds between two calls (0: once at the start). Each takes the context.
-CHORES: tuple[tuple[str, str, float], ...] = (
-    ("voxelhub_service.datasets.demo", "ensure_demo", 0),
-    ("voxelhub_service.datasets.uploads", "expire_uploads", 60),
-    ("voxelhub_service.datasets.trash", "purge_trash", 600),
-    ("voxelhub_service.datasets.derived", "sweep_derived", 600),
+# What is done beside the loop, and seconds between two times (0: once, at the start).
+CHORES: tuple[tuple[Callable[[Context], object], float], ...] = (
+    (ensure_demo, 0), (expire_uploads, 60), (purge_trash, 600), (sweep_derived, 600),
 )
 
 
@@ -43,7 +43,6 @@ class Worker:
         self.executor = LocalExecutor(context.settings.runs_dir)
         self.reconciler = Reconciler(context, self.executor, registry(context.settings), self.lease)
         self.stopping, self.lost = threading.Event(), threading.Event()
-        self._due = {name: 0.0 for _, name, _ in CHORES}
 
     def run(self) -> int:
         """Until asked to stop (0), or until the lease is lost (1)."""
@@ -90,29 +89,18 @@ class Worker:
 
     def _chores(self) -> None:
         """Housekeeping beside the loop: none of it may hold up a run."""
-        chores = {name: (chore(module, name), every) for module, name, every in CHORES}
+        due = dict.fromkeys(CHORES, 0.0)
         while not self.stopping.is_set() and not self.lost.is_set():
-            for name, (work, every) in chores.items():
-                if work is None or time.monotonic() < self._due[name]:
+            for chore, every in CHORES:
+                if time.monotonic() < due[chore, every]:
                     continue
-                self._due[name] = time.monotonic() + every if every else float("inf")
+                due[chore, every] = time.monotonic() + every if every else float("inf")
                 try:
-                    work(self.context)
+                    chore(self.context)
                 except Exception:
-                    log.exception("%s", name)
-                    self._due[name] = time.monotonic() + max(every, 60)
+                    log.exception("%s", getattr(chore, "__name__", chore))
+                    due[chore, every] = time.monotonic() + max(every, 60)
             self.stopping.wait(1)
-
-
-def chore(module: str, name: str) -> Callable[[Context], object] | None:
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except ModuleNotFoundError as error:
-        if error.name != module:
-            raise
-        log.warning("%s is not there", module)
-        return None
-    return found if callable(found) else None
 
 
 def main() -> int:
