@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import insert
 from voxelhub_service.context import Context
 from voxelhub_service.database import writing
+from voxelhub_service.datasets.names import fold
 from voxelhub_service.models import Dataset, DatasetVersion, Entry, File, Run, new_id, utcnow
 from voxelhub_service.projects.store import ensure_project
 
@@ -61,7 +62,7 @@ def _dataset(rows: dict[Any, list[dict[str, Any]]], project: str, number: int, c
         path = f"{entry[:6]}/{name}"
         rows[Entry].append({
             "id": entry, "version_id": version, "dataset_id": dataset, "project_id": project, "visible": True,
-            "name": name, "path": path,
+            "name": name, "folded": fold(name), "path": path,
             "kind": kind, "data_type": data_type, "file_format": file_format, "n_files": 1, "size": size,
             "execution": f"run{1_000_000 + number}" if tool else "", "created_at": made, "meta": {"shape": [512, 512, 200]},
         })
