@@ -13,7 +13,7 @@ from support.service import ALICE, make_test_context
 from voxelhub_service.context import Context
 from voxelhub_service.database import writing
 from voxelhub_service.fsck import cli, core
-from voxelhub_service.models import Lease, Project, Reservation, Run, Upload, utcnow
+from voxelhub_service.models import Lease, Reservation, Run, Upload, utcnow
 from voxelhub_service.projects.store import projects_of
 
 LATER = timedelta(hours=2)
@@ -67,7 +67,6 @@ DAMAGE = {
     "holder of no kind": ("reservations", _sql("UPDATE reservation SET holder = 'x:1' WHERE holder LIKE 'run:%'"), "does not exist", True),
     "expired long ago": ("reservations", _sql("UPDATE reservation SET expires_at = '2020-01-01 00:00:00'"), "expired", True),
     "lease for ever": ("leases", _sql("UPDATE lease SET expires_at = '2999-01-01 00:00:00'"), "lasts until 2999", True),
-    "use counted wrongly": ("used", _sql("UPDATE project SET used_bytes = 7 WHERE name = 'demo'"), "said to hold 7 bytes", True),
     "row that points nowhere": ("database", _sql("DELETE FROM project WHERE name = 'demo'"), "does not exist", False),
     "record changed": ("audit", _sql("UPDATE audit_event SET actor = 'bob'"), "was changed", False),
     "head gone": ("audit", _head_gone, "head is missing", True),
@@ -105,14 +104,13 @@ def test_the_command_line(context, monkeypatch, capsys):
     monkeypatch.setattr(cli, "checks", lambda: core.CHECKS)
     assert cli.main([]) == 0
     assert "as it should be" in capsys.readouterr().out
-    with writing(context.engine) as session:
-        session.query(Project).filter_by(name="demo").one().used_bytes = 5
+    DAMAGE["run ended"][1](context)
     assert cli.main(["--json"]) == 1
     document = json.loads(capsys.readouterr().out)
     assert document["clean"] is False
-    assert [finding["offer"] for check in document["checks"] for finding in check["findings"]] == ["write the counted size down"]
+    assert [finding["offer"] for check in document["checks"] for finding in check["findings"]] == ["release them"]
     assert cli.main(["--repair"]) == 0
-    assert "repaired: wrote down 0 bytes" in capsys.readouterr().out
+    assert "repaired: released 10 bytes" in capsys.readouterr().out
     assert cli.main(["--deep"]) == 0
     monkeypatch.setenv("VOXELHUB_STATE_DIR", str(context.settings.state_dir / "nothing"))
     assert cli.main([]) == 1

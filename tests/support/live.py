@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from support.service import ACTORS, TableIdentity, make_test_context
 from voxelhub_service.api.app import create_app
 from voxelhub_service.api.gate import PREFIX
 from voxelhub_service.context import Context
 from voxelhub_service.identity.actor import Actor
 from voxelhub_service.identity.tokens import Identity
-
-from support.service import ACTORS, TableIdentity, make_test_context
 
 
 @dataclass(frozen=True)

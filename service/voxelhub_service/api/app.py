@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from .. import __version__
@@ -17,6 +16,18 @@ from ..context import Context
 from ..identity.hub import HubClient
 from ..identity.tokens import Identity
 from ..secrets import read_secret
+from . import (
+    routes_audit,
+    routes_core,
+    routes_datasets,
+    routes_entries,
+    routes_events,
+    routes_files,
+    routes_runs,
+    routes_tokens,
+    routes_tools,
+    routes_uploads,
+)
 from .document import openapi_of
 from .errors import Denials, Shield, install_error_handlers
 from .feed import Feed
@@ -27,8 +38,8 @@ log = logging.getLogger("voxelhub.api")
 MAX_BODY = 32 * 1024**2  # bytes of a JSON body; 100,000 files of an upload take about 15 MiB
 SPOOL_EVERY = 5.0  # seconds
 ROUTERS = (
-    "routes_core", "routes_events", "routes_audit", "routes_tokens",
-    "routes_datasets", "routes_entries", "routes_files", "routes_uploads", "routes_tools", "routes_runs",
+    routes_core, routes_events, routes_audit, routes_tokens,
+    routes_datasets, routes_entries, routes_files, routes_uploads, routes_tools, routes_runs,
 )
 
 
@@ -60,8 +71,8 @@ def create_app(context: Context, identity: Identity, hub: HubClient | None = Non
     )
     app.state.context, app.state.identity, app.state.hub, app.state.feed = context, identity, hub, Feed(context.engine)
     install_error_handlers(app, denials)
-    for name in ROUTERS:
-        app.include_router(_router(name), prefix=PREFIX, max_body_size=MAX_BODY)
+    for module in ROUTERS:
+        app.include_router(module.router, prefix=PREFIX, max_body_size=MAX_BODY)
     document: list[dict[str, object]] = []
 
     def openapi() -> dict[str, object]:
@@ -81,14 +92,3 @@ async def _watch_spool(context: Context) -> None:
             await asyncio.to_thread(take_in_spool, context)
         except Exception as error:  # the next look tries again; nothing is lost
             log.error("the audit spool could not be taken in: %s", type(error).__name__)
-
-
-def _router(name: str) -> APIRouter:
-    try:
-        router: APIRouter = importlib.import_module(f"{__package__}.{name}").router
-    except ModuleNotFoundError as error:
-        if not (error.name or "").startswith("voxelhub_service"):
-            raise
-        log.warning("router %s is not complete yet: %s is missing", name, error.name)
-        return APIRouter()
-    return router

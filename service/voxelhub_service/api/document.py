@@ -33,6 +33,9 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
     for path, item in document["paths"].items():
         for method, operation in item.items():
             _complete(operation, GUARDS.get((method.upper(), path)) == "open")
+            if method == "head":  # RFC 9110, section 9.3.2: no content
+                for response in operation["responses"].values():
+                    response.pop("content", None)
     return document
 
 

@@ -41,7 +41,7 @@ class Feed:
     def stream(self, user: str) -> Iterator[None]:
         """Counts the user's streams; Problem 429 above the limit."""
         if self._streams[user] >= STREAMS_PER_USER:
-            raise Problem(429, "too_many_streams", "You have too many event streams open.", "Close a tab; one per page is enough.")
+            raise Problem(429, "too_many_streams", "You have too many event streams open.", "Close a tab: each needs only one.")
         self._streams[user] += 1
         try:
             yield

@@ -1,4 +1,4 @@
-"""Checks of what the service's core keeps: database, audit chain, reservations, leases, what projects hold."""
+"""Checks of what the service's core keeps: database, audit chain, reservations, leases."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ..audit.head import GENESIS, Head
 from ..audit.log import verify
 from ..context import Context
 from ..database import reading, writing
-from ..models import TERMINAL_STATES, AuditEvent, Lease, Project, Reservation, Run, Upload, utcnow
-from ..projects.quota import human, recount, release
+from ..models import TERMINAL_STATES, AuditEvent, Lease, Reservation, Run, Upload, utcnow
+from ..projects.quota import human, release
 from .base import Check, Finding
 
 LONGEST_LEASE = timedelta(hours=1)
@@ -98,31 +98,9 @@ def _long_lease(context: Context, lease: Lease) -> Finding:
     return Finding(sentence, "drop it", mend)
 
 
-def used_bytes(context: Context, deep: bool) -> list[Finding]:
-    findings = []
-    with reading(context.engine) as session:
-        for project in session.scalars(select(Project).order_by(Project.name)):
-            counted = recount(session, project)
-            if counted != project.used_bytes:
-                findings.append(_wrong_use(context, project, counted))
-    return findings
-
-
-def _wrong_use(context: Context, project: Project, counted: int) -> Finding:
-    def mend() -> str:
-        with writing(context.engine) as session:
-            row = session.get_one(Project, project.id)
-            row.used_bytes = recount(session, row)
-            return f"wrote down {human(row.used_bytes)}"
-
-    sentence = f"Project {project.name} is said to hold {project.used_bytes} bytes; its files make {counted}."
-    return Finding(sentence, "write the counted size down", mend)
-
-
 CHECKS = [
     Check("database", "SQLite's own check, and rows that point nowhere", database),
     Check("audit", "the audit chain and its mirrored head", audit_chain),
     Check("reservations", "quota set aside for nobody", reservations),
     Check("leases", "leases that no worker can hold", leases),
-    Check("used", "what each project holds, counted again", used_bytes),
 ]

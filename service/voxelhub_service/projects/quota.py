@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from ..errors import Problem
-from ..models import Dataset, DatasetVersion, File, Project, Reservation, utcnow
+from ..models import Project, Reservation, utcnow
 
 
 def reserved_bytes(session: Session, project: Project) -> int:
@@ -44,19 +44,6 @@ def reserve(session: Session, project: Project, holder: str, size: int, expires_
 def release(session: Session, holder: str) -> None:
     """Give back what `holder` had; nothing to do where it had nothing."""
     session.execute(delete(Reservation).where(Reservation.holder == holder))
-
-
-def recount(session: Session, project: Project) -> int:
-    """Bytes that the project's files take on disk: within a dataset each content once, however many versions link to it."""
-    contents = (
-        select(Dataset.id, File.sha256, func.max(File.size).label("size"))
-        .join(DatasetVersion, DatasetVersion.dataset_id == Dataset.id)
-        .join(File, File.version_id == DatasetVersion.id)
-        .where(Dataset.project_id == project.id)
-        .group_by(Dataset.id, File.sha256)
-        .subquery()
-    )
-    return int(session.scalar(select(func.coalesce(func.sum(contents.c.size), 0))) or 0)
 
 
 def human(size: float) -> str:
