@@ -43,8 +43,8 @@ def measure(installation: Installation, entries: int = 100_000, rounds: int = 5)
     requests = sum(len(values) for times in found.values() for values in times.values())
     cpu_ms = 1000 * (sum(service.cpu_times()[:2]) - before) / requests
     return report(found, entries) + (
-        f" The service spent {cpu_ms:.0f} ms of CPU time a request, whatever else the machine did: where the load average is above the "
-        "number of cores, most of the time above is waiting for a core.")
+        f" The service spent {cpu_ms:.0f} ms of CPU time a request, whatever else the machine did: where the load average "
+        "is above the number of cores, most of the time above is waiting for a core.")
 
 
 def ask(client: httpx.Client, rounds: int) -> dict[tuple[str, str], list[float]]:
