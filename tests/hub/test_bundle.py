@@ -26,8 +26,9 @@ def test_make_up_from_the_bundle_with_no_network(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     base = getattr(sys, "_base_executable", sys.executable)
     done = subprocess.run(
-        [str(bubblewrap.bwrap_path()), "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--perms", "1777", "--tmpfs", "/tmp",
-         "--tmpfs", "/run", "--bind", str(tmp_path), "/mnt", "--unshare-net", "--unshare-pid", "--cap-add", "ALL",
+        [str(bubblewrap.bwrap_path()), "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc",
+         "--perms", "1777", "--tmpfs", "/tmp", "--tmpfs", "/run",
+         "--bind", str(tmp_path), "/mnt", "--unshare-net", "--unshare-pid", "--cap-add", "ALL",
          "--die-with-parent", "--clearenv",
          "--setenv", "PATH", f"{Path(base).parent}:/usr/bin:/bin", "--setenv", "HOME", "/mnt/home", "--chdir", "/mnt/voxelhub",
          base, "tests/fresh/smoke.py"],
