@@ -52,7 +52,9 @@ inside() {
         $(env | grep -E '^(PIP_(CERT|INDEX_URL|EXTRA_INDEX_URL|DEFAULT_TIMEOUT)|UV_(INDEX_URL|DEFAULT_INDEX)|npm_config_[a-z_]*|NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|https?_proxy|HTTPS?_PROXY|no_proxy|NO_PROXY)=[^ ]*$') \
         sh -ec "git config --global --replace-all safe.directory '*'; cd /home/researcher/voxelhub; $*"
     if [ "$user" != root ]; then set -- setpriv --reuid 1000 --regid 1000 --clear-groups "$@"; fi
-    "$bwrap" --bind "$root" / --proc /proc --dev /dev --ro-bind /sys /sys --perms 1777 --tmpfs /tmp --tmpfs /run --unshare-pid --unshare-ipc \
+    # A proc of our own making: bubblewrap's is partly covered, and the kernel then refuses another inside our sandboxes.
+    set -- sh -ec 'mount -t proc proc /proc; exec "$@"' inside "$@"
+    "$bwrap" --bind "$root" / --dev /dev --ro-bind /sys /sys --perms 1777 --tmpfs /tmp --tmpfs /run --unshare-pid --unshare-ipc \
         --cap-add ALL --die-with-parent -- "$@"
 }
 
