@@ -12,6 +12,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 CONTROLLERS = ("memory", "pids", "cpu")
 PERIOD = 100_000  # µs
@@ -24,6 +25,17 @@ class Group:
         self.version = version
         parents = parents or (v2_parents() if version == 2 else v1_parents())
         self.folders = {controller: parent / f"voxelhub-{name}" for controller, parent in parents.items()}
+
+    def to_json(self) -> dict[str, object]:
+        """What another process needs to end and remove this group after its maker was killed."""
+        return {"version": self.version, "folders": {name: str(folder) for name, folder in self.folders.items()}}
+
+    @classmethod
+    def from_json(cls, known: dict[str, Any]) -> Group:
+        group = cls.__new__(cls)
+        group.version = known["version"]
+        group.folders = {name: Path(folder) for name, folder in known["folders"].items()}
+        return group
 
     def create(self, cpu: float | None, memory: int | None, pids: int | None) -> None:
         for folder in set(self.folders.values()):

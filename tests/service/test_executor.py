@@ -171,6 +171,40 @@ def test_an_import_that_is_stopped_can_be_begun_anew(executor):
     assert executor.observe(run_id).process == "lost" and gone(tree)
 
 
+def test_without_sandbox_a_killed_supervisor_leaves_nothing_after_the_sweep(executor):
+    run_id = shell(executor, "b3", "setsid sleep 300 & sleep 300", mode="bare")
+    executor.submit(run_id)
+    wait(executor, run_id, "running")
+    time.sleep(0.5)
+    tree = tree_of(executor, run_id)
+    os.kill(executor.folder(run_id).claimant(1)["pid"], signal.SIGKILL)
+    wait(executor, run_id, "lost")
+    executor.sweep(run_id)
+    if limits.method() == "watchdog":
+        pytest.skip("no cgroup here: without a sandbox, what a tool has detached can outlive a killed supervisor")
+    assert gone(tree)
+    assert not any(Path(folder).exists() for folder in executor.folder(run_id).read_status()["cgroup"]["folders"].values())
+
+
+def test_a_supervisor_that_fails_itself_says_so(executor):
+    run_id = shell(executor, "b4", "true", mode="bare")
+    executor.folder(run_id).spec.write_text("{}")
+    executor.submit(run_id)
+    seen = wait(executor, run_id, "ended")
+    assert seen.outcome == "failed" and "supervisor.log" in seen.reason
+    assert "Traceback" in (executor.folder(run_id).path / "supervisor.log").read_text()
+
+
+def test_a_supervisor_that_never_comes_up_is_given_up(executor, monkeypatch):
+    run_id = shell(executor, "b5", "true", mode="bare")
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    deadline = time.monotonic() + 20
+    while (seen := executor.observe(run_id)).process != "ended" and time.monotonic() < deadline:
+        executor.submit(run_id)
+        time.sleep(0.05)
+    assert (seen.process, seen.outcome) == ("ended", "failed") and "could not be started" in seen.reason
+
+
 CASES = {
     "time": ("sleep 300", {"time": 1}, "longer than its limit"),
     "output": ("while :; do head -c 1000000 /dev/zero >> {out}/big; done", {"output": 5 * MIB}, "wrote more than"),

@@ -14,6 +14,8 @@ PROCESSES = {
     "running": Observation("running", attempts=1),
     "ok": Observation("ended", "ok", attempts=1),
     "failed": Observation("ended", "failed", "It broke.", attempts=1),
+    "crashed": Observation("ended", "failed", "It was ended by SIGKILL.", crashed=True, attempts=1),
+    "crashed often": Observation("ended", "failed", "It was ended by SIGKILL.", crashed=True, attempts=MAX_ATTEMPTS),
     "cancelled": Observation("ended", "cancelled", attempts=1),
     "lost": Observation("lost", attempts=1),
     "lost often": Observation("lost", attempts=MAX_ATTEMPTS),
@@ -27,7 +29,8 @@ TABLE = {
     ("staging_in", "cancel"): dict.fromkeys(PROCESSES, "finish:cancelled") | {"starting": "cancel", "running": "cancel"},
     ("running", "run"): {
         "absent": "submit:running", "starting": "wait", "running": "wait", "ok": "move:staging_out", "failed": "finish:failed",
-        "cancelled": "finish:cancelled", "lost": "finish:failed", "lost often": "finish:failed",
+        "crashed": "finish:failed", "crashed often": "finish:failed", "cancelled": "finish:cancelled",
+        "lost": "finish:failed", "lost often": "finish:failed",
     },
     ("running", "cancel"): dict.fromkeys(PROCESSES, "finish:cancelled") | {"starting": "cancel", "running": "cancel"},
     ("staging_out", "run"): dict.fromkeys(PROCESSES, "publish"),
@@ -51,8 +54,9 @@ def test_an_import_may_be_begun_anew_and_differs_in_nothing_else(process):
     for state, wanted in product(STATES, ("run", "cancel")):
         seen = Seen(PROCESSES[process], staged=True)
         tool, imported = (next_step(RunView(state, kind, wanted), seen) for kind in ("tool", "import"))
-        if (state, wanted, process) == ("running", "run", "lost"):
-            assert (text(tool), tool.reason, text(imported)) == ("finish:failed", LOST, "retry")
+        if (state, wanted) == ("running", "run") and process in ("lost", "crashed"):
+            assert (text(tool), text(imported)) == ("finish:failed", "retry")
+            assert tool.reason == (LOST if process == "lost" else PROCESSES[process].reason)
         else:
             assert imported == tool
 

@@ -22,7 +22,7 @@ from .schemas import Identifier, LogChunk, ProjectName, RunIn, RunOut, RunPage, 
 
 router = APIRouter(tags=["runs"])
 RequestKey = Annotated[str | None, Header(
-    alias="Idempotency-Key", min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$",
+    alias="Idempotency-Key", min_length=1, max_length=200, pattern=r"^[ -~]+$",
     description="a value of the client's own; sent again, it answers with the run that it made the first time")]
 
 

@@ -21,6 +21,7 @@ class Observation:
     outcome: Outcome | None = None
     reason: str = ""
     exit_code: int | None = None
+    crashed: bool = False  # ended by a signal that was not ours
     progress: float = 0.0
     progress_text: str = ""
     log_size: int = 0
@@ -66,6 +67,9 @@ class Executor(Protocol):
 
     def retry(self, run_id: str) -> None:
         """After `lost`: make room for the next attempt."""
+
+    def sweep(self, run_id: str) -> None:
+        """After the end, or after `lost`: nothing of it goes on. Idempotent."""
 
     def shutdown(self) -> None:
         """End everything this executor runs, because VoxelHub stops."""

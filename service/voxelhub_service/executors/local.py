@@ -11,11 +11,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from voxelhub_sandbox.cgroups import Group
 from voxelhub_sandbox.limits import method
 
 from .base import Job, Observation
 from .folder import RunFolder, alive
 
+MAX_STARTS = 3  # of a supervisor that ends before it claims its attempt
+COULD_NOT_START = "This run could not be started; an administrator finds why in its supervisor.log."
 STOP_PATIENCE = 10.0  # seconds a supervisor has to end its run when VoxelHub stops
 
 
@@ -23,6 +26,7 @@ class LocalExecutor:
     def __init__(self, runs_dir: Path) -> None:
         self.runs_dir = runs_dir
         self._started: dict[str, subprocess.Popen[bytes]] = {}
+        self._failed_starts: dict[str, int] = {}
 
     def folder(self, run_id: str) -> RunFolder:
         return RunFolder(self.runs_dir / run_id)
@@ -49,6 +53,8 @@ class LocalExecutor:
         attempts = folder.attempts()
         if attempts < self._attempt(folder):
             starting = self._starting(run_id)
+            if self._failed_starts.get(run_id, 0) >= MAX_STARTS:
+                return Observation("ended", "failed", COULD_NOT_START, attempts=attempts)
             return Observation("starting" if starting else "absent", attempts=attempts)
         self._reap(run_id)
         # The order matters: a supervisor that is gone may have written its result just before.
@@ -60,6 +66,7 @@ class LocalExecutor:
         return Observation(
             "ended" if ended else "running" if living else "lost",
             outcome=status.get("outcome"), reason=status.get("reason", ""), exit_code=status.get("exit_code"),
+            crashed=status.get("crashed", False),
             progress=status["progress"], progress_text=status["progress_text"], log_size=size_of(folder.log),
             attempts=attempts, started_at=status["started_at"], ended_at=status.get("ended_at"), usage=status["usage"],
             method=status["method"],
@@ -73,6 +80,16 @@ class LocalExecutor:
     def retry(self, run_id: str) -> None:
         folder = self.folder(run_id)
         (folder.path / f"next-{folder.attempts() + 1}").touch()
+
+    def sweep(self, run_id: str) -> None:
+        """What a killed supervisor left: its cgroup, and in it the processes that no sandbox ended with it."""
+        folder = self.folder(run_id)
+        known = folder.read_status().get("cgroup")
+        if known and not alive(folder.claimant(folder.attempts())):
+            group = Group.from_json(known)
+            group.kill()
+            group.remove()
+        self._failed_starts.pop(run_id, None)
 
     def shutdown(self) -> None:
         """TERM to every supervisor of ours; each ends its program and writes why."""
@@ -116,6 +133,8 @@ class LocalExecutor:
         process = self._started.get(run_id)
         if process is not None and process.poll() is not None:
             del self._started[run_id]
+            if process.returncode != 0:
+                self._failed_starts[run_id] = self._failed_starts.get(run_id, 0) + 1
 
 
 def size_of(path: Path) -> int:

@@ -67,9 +67,10 @@ class Supervisor:
                 return  # an import is begun anew when VoxelHub starts again: to the next worker this attempt is lost
             reached("supervisor.tool_ended")
             code = process.wait()
+            crashed = outcome is None and code < 0
             if outcome is None:
                 outcome, reason = self._judge(code, output)
-            self._end(output, outcome, reason, code)
+            self._end(output, outcome, reason, code, crashed)
 
     def _start(self) -> subprocess.Popen[bytes]:
         job, parent = self.job, os.getpid()
@@ -171,7 +172,8 @@ class Supervisor:
         usage = self.confinement.usage
         status = {
             "state": state, "attempt": self.attempt, "supervisor": identity(), "started_at": self.started_at,
-            "method": self.confinement.method, "progress": output.progress, "progress_text": output.progress_text,
+            "method": self.confinement.method, "cgroup": self.confinement.group.to_json() if self.confinement.group else None,
+            "progress": output.progress, "progress_text": output.progress_text,
             "usage": {"cpu_seconds": round(usage.cpu_seconds, 2), "peak_memory": usage.peak_memory, "output": usage.output},
             **more,
         }
@@ -183,9 +185,9 @@ class Supervisor:
             with contextlib.suppress(FileNotFoundError):
                 os.utime(self.folder.status)  # the heartbeat
 
-    def _end(self, output: Output, outcome: Outcome, reason: str, code: int | None) -> None:
+    def _end(self, output: Output, outcome: Outcome, reason: str, code: int | None, crashed: bool = False) -> None:
         self.confinement.measure()
-        self._write("ended", output, outcome=outcome, reason=reason, exit_code=code, ended_at=now())
+        self._write("ended", output, outcome=outcome, reason=reason, exit_code=code, crashed=crashed, ended_at=now())
 
     def _on_term(self, _signal: int, _frame: FrameType | None) -> None:
         self.asked_to_stop = True
@@ -199,9 +201,8 @@ def main() -> int:
     folder, attempt = RunFolder(Path(sys.argv[1])), int(sys.argv[2])
     if not folder.claim(attempt):
         return 0
-    supervisor = Supervisor(folder, attempt)
     try:
-        supervisor.run()
+        Supervisor(folder, attempt).run()
     except Exception:  # the worker must not wait for a result that never comes
         traceback.print_exc()
         reason = "The supervisor of this run failed; an administrator finds why in its supervisor.log."

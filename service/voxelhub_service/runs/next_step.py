@@ -96,7 +96,7 @@ def _running(run: RunView, seen: Seen) -> Step:
     if process.process == "absent":
         return Step("submit", "running", "It runs.") if seen.staged else Step("finish", "failed", LOST)
     if process.process == "lost":
-        if run.kind == "import" and process.attempts < MAX_ATTEMPTS:
+        if _may_begin_anew(run, process):
             return Step("retry")
         return Step("finish", "failed", LOST)
     return WAIT
@@ -105,9 +105,15 @@ def _running(run: RunView, seen: Seen) -> Step:
 def _ended(run: RunView, process: Observation) -> Step:
     if run.wanted == "cancel" or process.outcome == "cancelled":
         return Step("finish", "cancelled", "Cancelled while it was running.")
+    if process.crashed and _may_begin_anew(run, process):
+        return Step("retry")
     if process.outcome == "ok":
         return Step("move", "staging_out", "Its result is checked and published.")
     return Step("finish", "failed", process.reason or "The program failed; its log says more.")
+
+
+def _may_begin_anew(run: RunView, process: Observation) -> bool:
+    return run.kind == "import" and process.attempts < MAX_ATTEMPTS
 
 
 def _staging_out(run: RunView, seen: Seen) -> Step:

@@ -27,7 +27,7 @@ from .results import ResultError
 
 log = logging.getLogger(__name__)
 IMPORT_SLOTS = 2
-LOG_HINT = 1.0  # seconds between two hints that a log has grown
+HINT = 0.5  # seconds between two hints that progress or log of a run have grown
 UNEXPECTED = "Something in VoxelHub failed; an administrator finds it in the worker's log under this run's id."
 
 
@@ -118,6 +118,7 @@ class Reconciler:
                 reached("run.submitted")
                 self._move(run, step, process)
             case "retry":
+                self.executor.sweep(run.id)
                 self.executor.retry(run.id)
                 self.executor.submit(run.id)
             case "cancel":
@@ -172,10 +173,10 @@ class Reconciler:
             self.context.audit.append(session, run.owner, "version.grant", f"version:{one['version_id']}", detail=detail)
 
     def _progress(self, run: Run, process: Observation) -> None:
-        changed = abs(process.progress - run.progress) >= 0.005 or process.progress_text != run.progress_text
         at, size = self._hinted.get(run.id, (run.created_at, 0))
-        grown = process.log_size > size and (utcnow() - at).total_seconds() >= LOG_HINT
-        if process.process != "running" or not (changed or grown):
+        changed = abs(process.progress - run.progress) >= 0.005 or process.progress_text != run.progress_text
+        due = (utcnow() - at).total_seconds() >= HINT
+        if process.process != "running" or not due or not (changed or process.log_size > size):
             return
         self._hinted[run.id] = (utcnow(), process.log_size)
         with self.lease.writing() as session:
@@ -196,11 +197,15 @@ class Reconciler:
         reached("run.finished")
         self.tasks.forget(run_id)
         self._hinted.pop(run_id, None)
+        self.executor.sweep(run_id)
         path = self._folder(run_id) / "run.json"
         record = read_json(path)
-        if record and record.get("state") not in TERMINAL_STATES:
-            write_json(path, record | self._account(run_id))
-        publishing.tidy(self.context, run_id)
+        try:
+            if record and record.get("state") not in TERMINAL_STATES:
+                write_json(path, record | self._account(run_id))
+            publishing.tidy(self.context, run_id)
+        except OSError as error:  # a full disk; the next worker closes it
+            log.warning("run %s could not be closed: %s", run_id, error.strerror)
 
     def close_ended(self) -> None:
         """At the start of a worker: the folders of runs that ended before a kill of the last one, and were not closed."""
