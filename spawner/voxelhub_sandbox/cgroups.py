@@ -45,8 +45,6 @@ class Group:
                 self._set("memory", "memory.max", memory)
                 with contextlib.suppress(OSError):
                     self._set("memory", "memory.swap.max", 0)
-                with contextlib.suppress(OSError):
-                    self._set("memory", "memory.oom.group", 1)
             else:
                 self._set("memory", "memory.limit_in_bytes", memory)
                 with contextlib.suppress(OSError):  # absent without swap accounting
