@@ -15,17 +15,21 @@ class PlainFiles:
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             return
-        descriptor = os.open(self.folder / Path(scope["path"]).name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        if scope["method"] == "PUT":
+            await self._store(self.folder / Path(scope["path"]).name, receive)
+        await send({"type": "http.response.start", "status": 201, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _store(self, path: Path, receive: Any) -> None:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            more = scope["method"] == "PUT"
+            more = True
             while more:
                 message = await receive()
                 os.write(descriptor, message.get("body", b""))
                 more = message.get("more_body", False)
         finally:
             os.close(descriptor)
-        await send({"type": "http.response.start", "status": 201, "headers": [(b"content-length", b"0")]})
-        await send({"type": "http.response.body", "body": b""})
 
 
 if __name__ == "__main__":
