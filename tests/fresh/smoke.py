@@ -62,7 +62,7 @@ def main() -> int:
     time.sleep(1)
     left = [entry.name for entry in Path("/proc").iterdir() if entry.name.isdecimal() and _is_ours(entry)]
     print(f"Ctrl-C: ended, {len(left)} processes left")
-    return 1 if done.returncode or left or code not in (0, 130, 2) else 0
+    return 1 if done.returncode or left or code not in (0, 2, 130, -signal.SIGINT) else 0
 
 
 def _is_ours(entry: Path) -> bool:
