@@ -71,28 +71,39 @@ def read_instance(file: Path, path: str) -> Instance | None:
     import pydicom
     from pydicom.errors import InvalidDicomError
 
+    # Warnings of the reader quote values, which may name a patient.
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     try:
         with file.open("rb") as stream:
             _check_deflated(stream)
             stream.seek(0)
             data = pydicom.dcmread(stream, stop_before_pixels=True, force=True, specific_tags=TAGS, defer_size=64 * 1024)
-            data.file_meta.get("TransferSyntaxUID")
             if str(data.file_meta.get("MediaStorageSOPClassUID", "")) == DICOMDIR:
                 return None
             instance = _instance(data, path)
             pixels = _check_end(stream, data, file.stat().st_size)
     except (EOFError, zlib.error):
         raise NotWhole from None
-    except NotWhole:
+    except OSError as error:
+        if error.errno is None:  # pydicom: no tag to read
+            raise NotWhole from None
         raise
-    except (InvalidDicomError, ValueError, KeyError, TypeError, AttributeError, OverflowError, NotImplementedError, OSError,
+    except (InvalidDicomError, ValueError, KeyError, TypeError, AttributeError, OverflowError, NotImplementedError,
             RecursionError, IndexError, MemoryError, AssertionError):
         return None
-    if not instance.series:
+    if not instance.series:  # every instance has one (PS3.3 C.7.3.1, type 1)
+        if data.preamble:
+            raise NotWhole
         return None
-    if instance.image and not pixels:
+    if (instance.image or _is_image_class(data)) and not pixels:
         raise NotWhole
     return instance
+
+
+def _is_image_class(data: Any) -> bool:
+    """By the file's meta information, which is written first and survives a cut."""
+    named = data.file_meta.get("MediaStorageSOPClassUID")
+    return named is not None and str(named.name).endswith("Image Storage")
 
 
 def _instance(data: Any, path: str) -> Instance:
