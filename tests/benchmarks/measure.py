@@ -54,7 +54,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def section(name: str, body: str, load_before: float) -> str:
     when = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {machine()}; load average {load_before:.1f} before, {load():.1f} at the end."
     busy = max(load_before, load()) > (os.cpu_count() or 1)
-    warning = "**The machine was busy with other work: measure again on an idle one before quoting these figures.**\n\n" if busy else ""
+    warning = "**The machine was busy with other work: measure again on an idle one before quoting this.**\n\n" if busy else ""
     return f"## {TITLES[name]}\n\n{when}\n\n{warning}{body.strip()}\n"
 
 
