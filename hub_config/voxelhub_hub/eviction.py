@@ -13,15 +13,19 @@ from .claims import projects_of
 from .standing import Standing, Standings
 
 log = logging.getLogger("voxelhub.eviction")
-EVERY = 10.0  # seconds between two looks at the users with running servers
+EVERY = 10.0  # seconds between two looks
 PATIENCE = 60.0  # seconds that a server may be busy starting or stopping before it is left to the next look
 
 
 class Evictions:
-    """Stops servers of people who were disabled, deleted or left a group. `app` is the running JupyterHub."""
+    """Stops servers of people who were disabled, deleted or left a group.
 
-    def __init__(self, app: Any, standings: Standings, report: Callable[..., None]) -> None:
-        self.app, self.standings, self.report = app, standings, report
+    `app` is the running JupyterHub. `recent(user name)` says who was here lately; `stands(user name)` is told who may be.
+    """
+
+    def __init__(self, app: Any, standings: Standings, report: Callable[..., None],
+                 recent: Callable[[str], bool], stands: Callable[[str], None]) -> None:
+        self.app, self.standings, self.report, self.recent, self.stands = app, standings, report, recent, stands
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping: set[tuple[str, str]] = set()
 
@@ -37,10 +41,13 @@ class Evictions:
                 log.exception("looking at running servers failed; trying again")
 
     async def look(self) -> None:
-        """Ask about everyone who has a server, also when neither browser nor server says anything."""
-        for user in [u for u in self.app.users.values() if active_servers(u)]:
+        """Ask about everyone who has a server or was here lately, also when neither browser nor server says anything."""
+        for user in [u for u in self.app.users.values() if active_servers(u) or self.recent(u.name)]:
             try:
                 standing = await self.standings.of(await subject_of(user), user.name)
+            except httpx.TransportError:
+                log.warning("Keycloak does not answer; nobody is judged")
+                return
             except (httpx.HTTPError, KeyError, ValueError) as error:
                 log.warning("Keycloak does not say how %s stands: %s", user.name, type(error).__name__)
                 continue
@@ -51,6 +58,7 @@ class Evictions:
         if not standing.allowed:
             self.evict(user, standing.reason)
             return
+        self.stands(user.name)
         roles = {g.name for g in user.groups if g.name.startswith("role:")}
         groups = set(standing.groups) | roles
         user.sync_groups(groups)
@@ -61,9 +69,6 @@ class Evictions:
         had_groups = bool(user.groups)
         user._auth_refreshed = None
         user.sync_groups(set())
-        if user.admin:
-            user.admin = False
-            user.db.commit()
         names = active_servers(user)
         if had_groups or names:
             self.report(user.name, "user.evict", f"user:{user.name}", "success", {"reason": reason, "servers": len(names)})

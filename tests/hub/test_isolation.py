@@ -11,7 +11,7 @@ import psutil
 import pytest
 from support.installation import Installation, browser
 from support.kernel import RemoteKernel
-from support.person import NewPerson, Person, processes
+from support.person import STARTED, NewPerson, Person, processes
 from voxelhub_service.secrets import NAMES, read_secret
 
 
@@ -19,7 +19,7 @@ from voxelhub_service.secrets import NAMES, read_secret
 async def kernel(new_person: NewPerson) -> AsyncIterator[RemoteKernel]:
     person = new_person(projects=("demo",))
     person.sign_in()
-    assert person.spawn({"profile": "small"}).status_code == 201
+    assert person.spawn({"profile": "small"}).status_code in STARTED
     async with RemoteKernel(person.server_url, person.server_token()) as started:
         started.person = person  # type: ignore[attr-defined]
         yield started

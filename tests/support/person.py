@@ -14,6 +14,7 @@ import psutil
 from .installation import Installation, browser, submit_login, until, xsrf
 
 NewPerson = Callable[..., "Person"]
+STARTED = {201, 202}  # ready at once, or after a while
 CALLS = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin"}
 
 
@@ -48,7 +49,7 @@ class Person:
     def spawn(self, options: dict[str, Any] | None = None, seconds: float = 90) -> httpx.Response:
         """The hub's answer to the start; when it began, the server is ready on return."""
         answer = self.hub_api("POST", f"users/{self.name}/server", json=options or {})
-        if answer.status_code in (201, 202):
+        if answer.status_code in STARTED:
             until(self.ready, seconds, f"{self.name}'s server")
         return answer
 
