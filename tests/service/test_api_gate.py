@@ -16,11 +16,21 @@ from voxelhub_service.database import reading
 from voxelhub_service.models import AuditEvent
 
 
-@pytest.mark.parametrize("headers", [
-    {}, {"Authorization": ""}, {"Authorization": "token"}, {"Authorization": "token nobody"}, {"Authorization": "Basic token-of-alice"},
-    {"Authorization": "token-of-alice"}, {"Cookie": "jupyterhub-services=token-of-alice; token=token-of-alice"},
-    {"Authorization": "token " + "a" * 20_000}, {"X-Forwarded-User": "alice"},
-], ids=lambda headers: str(headers)[:40])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": ""},
+        {"Authorization": "token"},
+        {"Authorization": "token nobody"},
+        {"Authorization": "Basic token-of-alice"},
+        {"Authorization": "token-of-alice"},
+        {"Cookie": "jupyterhub-services=token-of-alice; token=token-of-alice"},
+        {"Authorization": "token " + "a" * 20_000},
+        {"X-Forwarded-User": "alice"},
+    ],
+    ids=lambda headers: str(headers)[:40],
+)
 def test_what_is_no_token_is_refused(tmp_path, headers):
     client, _ = make_service(tmp_path)
     answer = client.get("/me?token=token-of-alice", headers=headers)
@@ -46,9 +56,20 @@ async def test_no_byte_of_a_body_is_read_before_the_caller_is_known(tmp_path):
     async def send(message):
         sent.append(message)
 
-    scope = {"type": "http", "method": "PATCH", "path": f"{PREFIX}/projects/demo", "raw_path": b"", "query_string": b"",
-             "headers": [(b"content-type", b"application/json"), (b"content-length", b"99999999999")], "root_path": "",
-             "scheme": "http", "server": ("testserver", 80), "client": ("test", 1), "http_version": "1.1", "asgi": {"version": "3.0"}}
+    scope = {
+        "type": "http",
+        "method": "PATCH",
+        "path": f"{PREFIX}/projects/demo",
+        "raw_path": b"",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json"), (b"content-length", b"99999999999")],
+        "root_path": "",
+        "scheme": "http",
+        "server": ("testserver", 80),
+        "client": ("test", 1),
+        "http_version": "1.1",
+        "asgi": {"version": "3.0"},
+    }
     await app(scope, receive, send)
     assert sent[0]["status"] == 401
 
@@ -58,8 +79,11 @@ def test_an_endless_body_without_token_is_answered_at_once(tmp_path):
 
     async def ask(port: int) -> bytes:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(f"POST {PREFIX}/uploads HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
-                     "Content-Type: application/json\r\n\r\n10000\r\n".encode() + b"x" * 1000)
+        writer.write(
+            f"POST {PREFIX}/uploads HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+            "Content-Type: application/json\r\n\r\n10000\r\n".encode()
+            + b"x" * 1000
+        )
         await writer.drain()
         line = await asyncio.wait_for(reader.readline(), 5)
         writer.close()
@@ -97,10 +121,16 @@ def test_the_hubs_door_takes_the_events_token_alone(tmp_path):
     assert client.post("/internal/audit", json={}).status_code == 401
 
 
-@pytest.mark.parametrize(("method", "path", "status", "code"), [
-    ("GET", "/nothing", 404, "not_found"), ("GET", "/me/", 404, "not_found"), ("DELETE", "/me", 405, "method_not_allowed"),
-    ("GET", "/projects/NOT-A-NAME", 422, "invalid_request"), ("GET", "/docs", 404, "not_found"),
-])
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nothing", 404, "not_found"),
+        ("GET", "/me/", 404, "not_found"),
+        ("DELETE", "/me", 405, "method_not_allowed"),
+        ("GET", "/projects/NOT-A-NAME", 422, "invalid_request"),
+        ("GET", "/docs", 404, "not_found"),
+    ],
+)
 def test_every_refusal_is_a_problem(tmp_path, method, path, status, code):
     client, _ = make_service(tmp_path)
     answer = client.request(method, path, headers=bearer("alice"))
@@ -109,9 +139,18 @@ def test_every_refusal_is_a_problem(tmp_path, method, path, status, code):
     assert answer.json()["detail"].endswith(".")
 
 
-@pytest.mark.parametrize("body", [
-    '{"title": 7}', '{"secret-name": 1}', '{"title": "', "[]", '{"quota_bytes": -1}', '{"open": "perhaps"}', "\x00",
-])
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"title": 7}',
+        '{"secret-name": 1}',
+        '{"title": "',
+        "[]",
+        '{"quota_bytes": -1}',
+        '{"open": "perhaps"}',
+        "\x00",
+    ],
+)
 def test_invalid_bodies_are_named_without_being_echoed(tmp_path, body):
     client, _ = make_service(tmp_path)
     answer = client.patch("/projects/demo", headers={**bearer("admin"), "Content-Type": "application/json"}, content=body)

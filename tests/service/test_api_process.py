@@ -41,8 +41,12 @@ def _free_port() -> int:
 class Process:
     def __init__(self, folder: Path, keycloak_port: int) -> None:
         self.port = _free_port()
-        self.environ = {"VOXELHUB_STATE_DIR": str(folder), "VOXELHUB_SERVICE_PORT": str(self.port),
-                        "VOXELHUB_KEYCLOAK_PORT": str(keycloak_port), "VOXELHUB_HUB_PORT": str(_free_port())}
+        self.environ = {
+            "VOXELHUB_STATE_DIR": str(folder),
+            "VOXELHUB_SERVICE_PORT": str(self.port),
+            "VOXELHUB_KEYCLOAK_PORT": str(keycloak_port),
+            "VOXELHUB_HUB_PORT": str(_free_port()),
+        }
         self.settings = load_settings(self.environ)
         ensure_secrets(self.settings.secrets_dir)
         migrations.upgrade(self.settings)
@@ -53,7 +57,7 @@ class Process:
         environ = {**os.environ, **self.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen([sys.executable, "-m", "voxelhub_service.api"], env=environ, stderr=log, stdout=log)
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while True:
             try:
                 assert httpx.get(f"{self.url}/health").status_code == 200
@@ -65,9 +69,22 @@ class Process:
 
     def token(self) -> str:
         now = int(time.time())
-        return jwt.encode({"iss": self.settings.issuer, "aud": "voxelhub-api", "sub": "1", "typ": "Bearer", "iat": now, "exp": now + 60,
-                           "preferred_username": "alice", "groups": ["/voxelhub-users"], "roles": []},
-                          KEY, algorithm="RS256", headers={"kid": "k"})
+        return jwt.encode(
+            {
+                "iss": self.settings.issuer,
+                "aud": "voxelhub-api",
+                "sub": "1",
+                "typ": "Bearer",
+                "iat": now,
+                "exp": now + 60,
+                "preferred_username": "alice",
+                "groups": ["/voxelhub-users"],
+                "roles": [],
+            },
+            KEY,
+            algorithm="RS256",
+            headers={"kid": "k"},
+        )
 
 
 @pytest.fixture
@@ -109,7 +126,7 @@ def test_it_ends_at_once_with_open_streams_and_the_log_holds_no_token(process):
         started = time.monotonic()
         process.process.send_signal(signal.SIGTERM)
         assert process.process.wait(10) in {0, -signal.SIGTERM}
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 6, "it waited for the stream"
     log = process.log.read_text()
     assert token not in log
     assert "Traceback" not in log
@@ -130,7 +147,7 @@ def test_a_spool_written_while_it_runs_is_taken_in_too(process):
     spool = process.settings.audit_dir / "spool"
     spool.mkdir(parents=True)
     (spool / "1.jsonl").write_text(json.dumps(event("login")) + "\n")
-    until = time.monotonic() + 10
+    until = time.monotonic() + 20
     while _audited(process) != ["login"]:
         assert time.monotonic() < until
         time.sleep(0.2)

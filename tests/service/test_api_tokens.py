@@ -52,7 +52,9 @@ def _post(client: TestClient, token: str = "hub-token"):
 
 def test_only_the_access_token_leaves(tmp_path):
     access = keycloak_token()
-    hub = Hub({"access_token": access, "refresh_token": "REFRESH", "id_token": "ID", "token_response": {"refresh_token": "REFRESH"}})
+    hub = Hub(
+        {"access_token": access, "refresh_token": "REFRESH", "id_token": "ID", "token_response": {"refresh_token": "REFRESH"}}
+    )
     client, context = _client(tmp_path, hub)
     answer = _post(client)
     assert answer.status_code == 200
@@ -82,10 +84,18 @@ def test_a_keycloak_token_buys_no_other(tmp_path):
     assert hub.asked == []
 
 
-@pytest.mark.parametrize("auth_state", [
-    None, {}, {"access_token": None}, {"access_token": "junk"}, {"access_token": keycloak_token(-1)}, {"refresh_token": "REFRESH"},
-    {"access_token": jwt.encode({"sub": "x"}, "k" * 32, algorithm="HS256")},
-])
+@pytest.mark.parametrize(
+    "auth_state",
+    [
+        None,
+        {},
+        {"access_token": None},
+        {"access_token": "junk"},
+        {"access_token": keycloak_token(-1)},
+        {"refresh_token": "REFRESH"},
+        {"access_token": jwt.encode({"sub": "x"}, "k" * 32, algorithm="HS256")},
+    ],
+)
 def test_without_a_living_session_there_is_none(tmp_path, auth_state):
     client, context = _client(tmp_path, Hub(auth_state))
     answer = _post(client)

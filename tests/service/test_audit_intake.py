@@ -36,8 +36,14 @@ def test_told_twice_is_one_record(tmp_path):
 
 def test_what_is_no_event_is_refused(tmp_path):
     client, context = make_service(tmp_path)
-    for body in ({}, event("x", event_id="1"), event("x", outcome="perhaps"), event("x", detail={"n": 2**60}), event("x", more=1),
-                 event("x", at="0001-01-01T00:00:00+14:00")):
+    for body in (
+        {},
+        event("x", event_id="1"),
+        event("x", outcome="perhaps"),
+        event("x", detail={"n": 2**60}),
+        event("x", more=1),
+        event("x", at="0001-01-01T00:00:00+14:00"),
+    ):
         answer = client.post("/internal/audit", json=body, headers=_door(context))
         assert answer.status_code == 422, body
     assert _actions(context) == []
@@ -58,7 +64,10 @@ def _line(told: dict[str, object]) -> bytes:
 def test_spool_files_enter_oldest_first_and_are_removed(tmp_path):
     context = make_test_context(tmp_path)
     known = event("one")
-    paths = [_spool(context, "0002-7", _line(event("three"))), _spool(context, "0001-7", _line(known), _line(event("two")), _line(known))]
+    paths = [
+        _spool(context, "0002-7", _line(event("three"))),
+        _spool(context, "0001-7", _line(known), _line(event("two")), _line(known)),
+    ]
     assert take_in_spool(context) == 3
     assert _actions(context) == ["one", "two", "three"]
     assert not any(path.exists() for path in paths)
@@ -92,14 +101,24 @@ def test_only_administrators_and_officers_read_and_the_denial_is_written_down(tm
     for name in ("admin", "olga"):
         page = client.get("/audit/events", headers=bearer(name)).json()
         assert [(item["actor"], item["action"], item["outcome"]) for item in page["items"]] == [
-            ("alice", "audit.read", "denied"), ("alice", "login", "success")]
+            ("alice", "audit.read", "denied"),
+            ("alice", "login", "success"),
+        ]
 
 
 def test_filters_and_paging(tmp_path):
     client, context = make_service(tmp_path)
     for number in range(5):
-        client.post("/internal/audit", headers=_door(context), json=event(
-            f"a{number % 2}", actor=f"user{number}", at=f"2026-01-0{number + 1}T00:00:00Z", outcome="denied" if number == 4 else "success"))
+        client.post(
+            "/internal/audit",
+            headers=_door(context),
+            json=event(
+                f"a{number % 2}",
+                actor=f"user{number}",
+                at=f"2026-01-0{number + 1}T00:00:00Z",
+                outcome="denied" if number == 4 else "success",
+            ),
+        )
 
     def actors(**query: object) -> list[str]:
         answer = client.get("/audit/events", params=query, headers=bearer("admin"))

@@ -25,7 +25,9 @@ def context(tmp_path: Path) -> Context:
     made = make_test_context(tmp_path)
     project = projects_of(made, ALICE)[-1]
     with writing(made.engine) as session:
-        session.add(Upload(id="u" * 32, project_id=project.id, owner="alice", dataset_name="d", title="D", expires_at=utcnow() + LATER))
+        session.add(
+            Upload(id="u" * 32, project_id=project.id, owner="alice", dataset_name="d", title="D", expires_at=utcnow() + LATER)
+        )
         session.add(Run(id="r" * 32, number=1, project_id=project.id, owner="alice", kind="tool", title="T", state="running"))
         session.add(Reservation(project_id=project.id, holder=f"upload:{'u' * 32}", size=10, expires_at=utcnow() + LATER))
         session.add(Reservation(project_id=project.id, holder=f"run:{'r' * 32}", size=10, expires_at=utcnow() + LATER))
@@ -53,6 +55,7 @@ def _sql(*statements: str) -> Callable[[Context], None]:
                 connection.execute(text(statement))
             connection.exec_driver_sql("PRAGMA foreign_keys=ON")
             connection.exec_driver_sql("BEGIN")
+
     return damage
 
 
@@ -64,7 +67,12 @@ DAMAGE = {
     "upload ended": ("reservations", _sql("UPDATE upload SET state = 'done'"), "is done", True),
     "upload gone": ("reservations", _sql("DELETE FROM upload"), "does not exist", True),
     "run ended": ("reservations", _sql("UPDATE run SET state = 'failed'"), "is failed", True),
-    "holder of no kind": ("reservations", _sql("UPDATE reservation SET holder = 'x:1' WHERE holder LIKE 'run:%'"), "does not exist", True),
+    "holder of no kind": (
+        "reservations",
+        _sql("UPDATE reservation SET holder = 'x:1' WHERE holder LIKE 'run:%'"),
+        "does not exist",
+        True,
+    ),
     "expired long ago": ("reservations", _sql("UPDATE reservation SET expires_at = '2020-01-01 00:00:00'"), "expired", True),
     "lease for ever": ("leases", _sql("UPDATE lease SET expires_at = '2999-01-01 00:00:00'"), "lasts until 2999", True),
     "row that points nowhere": ("database", _sql("DELETE FROM project WHERE name = 'demo'"), "does not exist", False),

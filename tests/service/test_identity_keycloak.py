@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -66,7 +66,7 @@ async def test_a_new_key_is_found_and_forgeries_do_not_make_us_ask(realm, monkey
             await identity.actor_of(Credential(sign(claims(realm), THEIRS, kid=f"forged-{number}")))
     assert realm.asked == 1
     realm.keys["k2"] = NEXT
-    time.sleep(0.25)
+    await asyncio.sleep(0.25)
     assert (await identity.actor_of(Credential(sign(claims(realm), NEXT, kid="k2")))).name == "alice"
     assert realm.asked == 2
 

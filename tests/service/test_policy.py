@@ -16,24 +16,44 @@ STEWARD = Actor("stella", frozenset({USERS_GROUP, "/projects/alpha/stewards"}))
 INTRUDER = Actor("ivan", frozenset({USERS_GROUP, "/projects/home-alice", "/projects/home-alice/owners"}))
 
 CASES = [
-    (ALICE, "dataset.read", ALPHA, 200), (BOB, "dataset.read", ALPHA, 404), (MALLORY, "dataset.read", DEMO, 404),
-    (BOB, "dataset.write", DEMO, 200), (BOB, "run.cancel_others", DEMO, 403), (STEWARD, "run.cancel_others", ALPHA, 200),
+    (ALICE, "dataset.read", ALPHA, 200),
+    (BOB, "dataset.read", ALPHA, 404),
+    (MALLORY, "dataset.read", DEMO, 404),
+    (BOB, "dataset.write", DEMO, 200),
+    (BOB, "run.cancel_others", DEMO, 403),
+    (STEWARD, "run.cancel_others", ALPHA, 200),
     (ALICE, "run.cancel_others", ALPHA, 200),  # an owner is more than a steward
-    (ALICE, "dataset.read", HOME, 200), (BOB, "dataset.read", HOME, 404), (INTRUDER, "dataset.read", HOME, 404),
+    (ALICE, "dataset.read", HOME, 200),
+    (BOB, "dataset.read", HOME, 404),
+    (INTRUDER, "dataset.read", HOME, 404),
     (INTRUDER, "project.read", HOME, 404),
-    (ADMIN, "dataset.read", HOME, 404), (ADMIN, "dataset.read", ALPHA, 404),  # an administrator configures, and reads no data
-    (ADMIN, "project.read", HOME, 200), (ADMIN, "project.configure", ALPHA, 200),
-    (ALICE, "project.configure", ALPHA, 403), (MALLORY, "project.configure", ALPHA, 404),
-    (ALICE, "file.download", ALPHA, 403), (ALICE, "file.download", DEMO, 200), (MALLORY, "file.download", DEMO, 404),
-    (ADMIN, "audit.read", None, 200), (OFFICER, "audit.read", None, 200), (ALICE, "audit.read", None, 403),
-    (ALICE, "self.read", None, 200), (OUTSIDER, "self.read", None, 403), (OUTSIDER, "dataset.read", DEMO, 403),
-    (ALICE, "dataset.read", None, 404), (ADMIN, "project.read", None, 404), (ALICE, "no.such.action", ALPHA, 403),
+    (ADMIN, "dataset.read", HOME, 404),
+    (ADMIN, "dataset.read", ALPHA, 404),  # an administrator configures, and reads no data
+    (ADMIN, "project.read", HOME, 200),
+    (ADMIN, "project.configure", ALPHA, 200),
+    (ALICE, "project.configure", ALPHA, 403),
+    (MALLORY, "project.configure", ALPHA, 404),
+    (ALICE, "file.download", ALPHA, 403),
+    (ALICE, "file.download", DEMO, 200),
+    (MALLORY, "file.download", DEMO, 404),
+    (ADMIN, "audit.read", None, 200),
+    (OFFICER, "audit.read", None, 200),
+    (ALICE, "audit.read", None, 403),
+    (ALICE, "self.read", None, 200),
+    (OUTSIDER, "self.read", None, 403),
+    (OUTSIDER, "dataset.read", DEMO, 403),
+    (ALICE, "dataset.read", None, 404),
+    (ADMIN, "project.read", None, 404),
+    (ALICE, "no.such.action", ALPHA, 403),
     (SYSTEM, "dataset.write", ALPHA, 200),
 ]
 
 
-@pytest.mark.parametrize(("actor", "action", "project", "status"), CASES,
-                         ids=[f"{a.name} {action} {p.name if p else '-'}" for a, action, p, _ in CASES])
+@pytest.mark.parametrize(
+    ("actor", "action", "project", "status"),
+    CASES,
+    ids=[f"{a.name} {action} {p.name if p else '-'}" for a, action, p, _ in CASES],
+)
 def test_who_may_what(actor, action, project, status):
     decision = decide(actor, action, project)
     assert decision.allowed == (status == 200)
@@ -62,8 +82,24 @@ def test_a_refusal_says_what_the_audit_log_shall_hold():
 
 
 def test_personal_projects_have_legal_names_that_no_two_users_share():
-    users = ["alice", "Alice", "a.b", "a-b", "a_b", "a b", "", "é", "-", "--", "x" * 40, "x" * 41, "x" * 80, "a--b", "home-alice",
-             personal_project("a.b").removeprefix("home-")]
+    users = [
+        "alice",
+        "Alice",
+        "a.b",
+        "a-b",
+        "a_b",
+        "a b",
+        "",
+        "é",
+        "-",
+        "--",
+        "x" * 40,
+        "x" * 41,
+        "x" * 80,
+        "a--b",
+        "home-alice",
+        personal_project("a.b").removeprefix("home-"),
+    ]
     names = [personal_project(user) for user in users]
     assert len(set(names)) == len(users)
     for name in names:
@@ -71,10 +107,21 @@ def test_personal_projects_have_legal_names_that_no_two_users_share():
         assert len(name) <= 63
 
 
-@pytest.mark.parametrize("group", [
-    "/projects/Demo", "/projects/", "/projects/a/b", "/projects/demo/owners/x", "projects/demo", "/projects/../x", "/projects/demo\n",
-    "/other/demo", "/projects/-x", "role:projects/demo",
-])
+@pytest.mark.parametrize(
+    "group",
+    [
+        "/projects/Demo",
+        "/projects/",
+        "/projects/a/b",
+        "/projects/demo/owners/x",
+        "projects/demo",
+        "/projects/../x",
+        "/projects/demo\n",
+        "/other/demo",
+        "/projects/-x",
+        "role:projects/demo",
+    ],
+)
 def test_groups_that_name_no_project(group):
     assert Actor("x", frozenset({group})).project_roles.keys() == {"home-x"}
 

@@ -24,7 +24,12 @@ def test_groups_make_projects_once(tmp_path):
     with reading(context.engine) as session:
         assert session.query(Project).count() == 3
         home = project_by_name(session, "home-alice")
-        assert (home.kind, home.owner, home.open, home.quota_bytes) == ("personal", "alice", False, context.settings.project_quota)
+        assert (home.kind, home.owner, home.open, home.quota_bytes) == (
+            "personal",
+            "alice",
+            False,
+            context.settings.project_quota,
+        )
 
 
 def test_ensure_project_keeps_what_was_set_unless_told(tmp_path):
@@ -63,7 +68,9 @@ def test_an_administrator_configures_and_it_leaves_a_trace(tmp_path):
     client.patch("/projects/alpha", json={"open": True}, headers=bearer("admin"))  # changes nothing: no second record
     assert client.patch("/projects/alpha", json={"open": False}, headers=bearer("alice")).status_code == 403
     with reading(context.engine) as session:
-        records = [(e.actor, e.action, e.resource, e.outcome, e.detail) for e in session.query(AuditEvent).order_by(AuditEvent.seq)]
+        records = [
+            (e.actor, e.action, e.resource, e.outcome, e.detail) for e in session.query(AuditEvent).order_by(AuditEvent.seq)
+        ]
         assert records == [
             ("admin", "project.configure", "project:alpha", "success", {"open": True, "title": "Alpha trial"}),
             ("alice", "project.configure", "project:alpha", "denied", {"code": "forbidden"}),
@@ -134,8 +141,10 @@ def test_many_at_once_never_reserve_more_than_there_is(tmp_path):
         assert session.query(Reservation).count() == 3
 
 
-@pytest.mark.parametrize(("size", "text"), [
-    (0, "0 bytes"), (1023, "1023 bytes"), (1536, "1.5 KiB"), (5 * 1024**3, "5.0 GiB"), (3 * 1024**5, "3072.0 TiB")])
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 bytes"), (1023, "1023 bytes"), (1536, "1.5 KiB"), (5 * 1024**3, "5.0 GiB"), (3 * 1024**5, "3072.0 TiB")],
+)
 def test_sizes_in_human_units(size, text):
     assert human(size) == text
 

@@ -14,7 +14,6 @@ from voxelhub_service.identity.keycloak import KeycloakIdentity
 from voxelhub_service.identity.tokens import Identities
 
 
-
 @pytest.fixture(scope="module")
 def populated(tmp_path_factory) -> Iterator[Populated]:
     yield populate(tmp_path_factory.mktemp("populated"))
@@ -27,7 +26,11 @@ def test_a_strangers_answer_is_the_one_for_an_unknown_id(populated):
     differing = []
     for method, path in walked:
         real, unknown = (populated.call(method, path, "mallory", known=known) for known in (True, False))
-        same = (real.status_code, real.content, dict(real.headers)) == (unknown.status_code, unknown.content, dict(unknown.headers))
+        same = (real.status_code, real.content, dict(real.headers)) == (
+            unknown.status_code,
+            unknown.content,
+            dict(unknown.headers),
+        )
         if not same or real.status_code not in {404, 204 if method == "OPTIONS" else 404}:
             differing.append((method, path, real.status_code, unknown.status_code, real.text))
     assert differing == []
@@ -48,8 +51,10 @@ def test_a_project_or_entry_named_in_a_body_or_query_is_as_unknown_to_a_stranger
         for method, path in operations(populated.app):
             if method != "GET" or "{" in path or path in {"/events", "/health"}:
                 continue
-            real, unknown = (populated.client.get(path, params=q, headers={"Authorization": "token token-of-mallory"})
-                             for q in (query, unknown_query))
+            real, unknown = (
+                populated.client.get(path, params=q, headers={"Authorization": "token token-of-mallory"})
+                for q in (query, unknown_query)
+            )
             assert (real.status_code, real.content) == (unknown.status_code, unknown.content), path
 
 
@@ -64,8 +69,9 @@ def guarded(tmp_path) -> Iterator[tuple[Populated, Realm]]:
     """The same installation behind the real identity code, with a hub and a realm on loopback."""
     hub, realm = make_hub(), Realm()
     with serving(hub.app()) as hub_port, serving(realm.app()) as realm.port:
-        identity = Identities(HubIdentity(HubClient(f"http://127.0.0.1:{hub_port}/hub/api", "service-secret")),
-                              KeycloakIdentity(realm.issuer))
+        identity = Identities(
+            HubIdentity(HubClient(f"http://127.0.0.1:{hub_port}/hub/api", "service-secret")), KeycloakIdentity(realm.issuer)
+        )
         made = populate(tmp_path, identity=identity)
         with made.client:  # one event loop for all requests, as in the service
             yield made, realm
@@ -74,7 +80,9 @@ def guarded(tmp_path) -> Iterator[tuple[Populated, Realm]]:
 def test_every_route_refuses_every_wrong_token(guarded):
     populated, realm = guarded
     wrong: dict[str, tuple[str | None, int]] = {
-        "no token": (None, 401), "unknown hub token": ("token unknown", 401), "a service's token": ("token service", 401),
+        "no token": (None, 401),
+        "unknown hub token": ("token unknown", 401),
+        "a service's token": ("token service", 401),
         "wrong scope": ("token narrow", 403),
         "in no group": (f"Bearer {sign(claims(realm, groups=['/projects/demo']))}", 403),
         **{name: (f"Bearer {forge(realm)}", 401) for name, forge in FORGERIES.items()},
@@ -100,6 +108,9 @@ def test_the_right_tokens_do_get_in(guarded):
 
 
 def test_only_what_is_meant_to_be_open_is_open(populated):
-    open_routes = {(method, path) for method, path in operations(populated.app)
-                   if populated.client.request(method, path.format(**populated.path_parameters(method, path))).status_code != 401}
+    open_routes = {
+        (method, path)
+        for method, path in operations(populated.app)
+        if populated.client.request(method, path.format(**populated.path_parameters(method, path))).status_code != 401
+    }
     assert open_routes == {("GET", "/health")}

@@ -63,7 +63,11 @@ def make_hub() -> Hub:
     made.whose = {
         "good": {"kind": "user", "name": "alice", "scopes": [ACCESS]},
         "broad": {"kind": "user", "name": "alice", "scopes": ["access:services"]},
-        "narrow": {"kind": "user", "name": "alice", "scopes": ["self", "access:services!service=other", "access:servers!user=alice"]},
+        "narrow": {
+            "kind": "user",
+            "name": "alice",
+            "scopes": ["self", "access:services!service=other", "access:servers!user=alice"],
+        },
         "service": {"kind": "service", "name": "culler", "scopes": [ACCESS]},
         "ghost": {"kind": "user", "name": "ghost", "scopes": [ACCESS]},
         "blind": {"kind": "user", "name": "blind", "scopes": [ACCESS]},
@@ -89,8 +93,10 @@ class Realm:
             self.asked += 1
             if self.silent:
                 return Response(status_code=503)
-            entries = [{**RSAAlgorithm.to_jwk(key.public_key(), as_dict=True), "kid": kid, "use": "sig", "alg": "RS256"}
-                       for kid, key in self.keys.items()]
+            entries = [
+                {**RSAAlgorithm.to_jwk(key.public_key(), as_dict=True), "kid": kid, "use": "sig", "alg": "RS256"}
+                for kid, key in self.keys.items()
+            ]
             encryption = {**RSAAlgorithm.to_jwk(THEIRS.public_key(), as_dict=True), "kid": "enc", "use": "enc", "alg": "RSA-OAEP"}
             return JSONResponse({"keys": [*entries, encryption]})
 
@@ -100,9 +106,16 @@ class Realm:
 def claims(realm: Realm, **changes: Any) -> dict[str, Any]:
     now = int(time.time())
     made = {
-        "iss": realm.issuer, "aud": ["voxelhub-api", "account"], "sub": "4f1c", "typ": "Bearer", "azp": "voxelhub-hub",
-        "iat": now, "exp": now + 60, "preferred_username": "alice",
-        "groups": ["/voxelhub-users", "projects/demo"], "roles": ["researcher", "default-roles-voxelhub", "offline_access"],
+        "iss": realm.issuer,
+        "aud": ["voxelhub-api", "account"],
+        "sub": "4f1c",
+        "typ": "Bearer",
+        "azp": "voxelhub-hub",
+        "iat": now,
+        "exp": now + 60,
+        "preferred_username": "alice",
+        "groups": ["/voxelhub-users", "projects/demo"],
+        "roles": ["researcher", "default-roles-voxelhub", "offline_access"],
     }
     return {name: value for name, value in {**made, **changes}.items() if value is not None}
 
@@ -117,6 +130,7 @@ def _pem() -> bytes:
 
 def _confused(realm: Realm) -> str:
     """HS256 with the public key as the shared secret (CVE-2015-9235); made by hand, since PyJWT refuses to."""
+
     def part(data: bytes) -> str:
         return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 

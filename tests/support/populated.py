@@ -62,9 +62,14 @@ class Populated:
         schema = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
         if schema is None:
             return None
-        values = {"project": self.ids["project"] if known else "no-such-project", "tool": "probe",
-                  "inputs": {"volume": [self.ids["entry_id"] if known else UNKNOWN]}, "sha256": sha256(b"12345"),
-                  "files": [{"path": "new.txt", "size": 3}], "arguments": {}}
+        values = {
+            "project": self.ids["project"] if known else "no-such-project",
+            "tool": "probe",
+            "inputs": {"volume": [self.ids["entry_id"] if known else UNKNOWN]},
+            "sha256": sha256(b"12345"),
+            "files": [{"path": "new.txt", "size": 3}],
+            "arguments": {},
+        }
         return self._example(schema, values)
 
     def _example(self, schema: dict[str, Any], values: dict[str, Any]) -> Any:
@@ -83,7 +88,8 @@ class Populated:
         """A sensible call of an operation given by its path template."""
         body = self.body(method, path, known=known)
         return self.client.request(
-            method, path.format(**self.path_parameters(method, path, known=known)),
+            method,
+            path.format(**self.path_parameters(method, path, known=known)),
             headers={**(bearer(user) if user else {}), **self.headers(method, path, body), **(headers or {})},
             **({"json": body} if body is not None else {"content": b"12345"} if self.headers(method, path, body) else {}),
         )
@@ -94,7 +100,8 @@ def operations(app: Any, *, hidden: bool = True) -> list[tuple[str, str]]:
     order = ["OPTIONS", "HEAD", "GET", "PATCH", "PUT", "POST", "DELETE"]
     found = [
         (method, str(route.path_format or route.path).removeprefix(PREFIX))
-        for route in iter_route_contexts(app.routes) if hidden or getattr(route, "include_in_schema", True)
+        for route in iter_route_contexts(app.routes)
+        if hidden or getattr(route, "include_in_schema", True)
         for method in (route.methods or ())
     ]
     found = [(method, path) for method, path in found if path != "/openapi.json"]
@@ -117,11 +124,17 @@ def populate(folder: Path, user: str = "alice", identity: Identity | None = None
 def _datasets(client: TestClient, made: Populated, folder: Path) -> None:
     volume = write_volume(folder / "volume.nii.gz").read_bytes()
     for title, key in (("Study", "dataset_id"), ("Old", "trashed")):
-        version = bring_in(client, made.context, {"volume.nii.gz": volume, "table.csv": b"a,b\n1,2\n"}, user=made.user, title=title)
+        version = bring_in(
+            client, made.context, {"volume.nii.gz": volume, "table.csv": b"a,b\n1,2\n"}, user=made.user, title=title
+        )
         with reading(made.context.engine) as session:
             made.ids[key] = session.get_one(Dataset, session.get_one(DatasetVersion, version.id).dataset_id).id
             entry = session.query(Entry).filter_by(version_id=version.id, kind="volume").one()
-            made.ids |= {"entry_id": entry.id, "file_id": session.query(File).filter_by(entry_id=entry.id).first().id} if key == "dataset_id" else {}
+            made.ids |= (
+                {"entry_id": entry.id, "file_id": session.query(File).filter_by(entry_id=entry.id).first().id}
+                if key == "dataset_id"
+                else {}
+            )
     assert client.delete(f"/datasets/{made.ids['trashed']}", headers=bearer(made.user)).status_code == 204
 
 
@@ -134,7 +147,9 @@ def _uploads(client: TestClient, made: Populated) -> None:
             made.ids[file_key] = file
         if key == "full_upload":
             assert patch(client, upload["id"], file, 0, b"12345", made.user).status_code == 204
-            client.post(f"/uploads/{upload['id']}/files/{file}/digest", json={"sha256": sha256(b"12345")}, headers=bearer(made.user))
+            client.post(
+                f"/uploads/{upload['id']}/files/{file}/digest", json={"sha256": sha256(b"12345")}, headers=bearer(made.user)
+            )
 
 
 def _runs(client: TestClient, made: Populated) -> None:

@@ -24,7 +24,12 @@ router = APIRouter(tags=["service"])
 HEARTBEAT = 15.0  # seconds without a message after which a comment is sent
 RECHECK = 15.0  # seconds after which the caller's token is asked again
 RETRY = 2000  # milliseconds until a browser connects again
-STREAM = {"text/event-stream": {"schema": {"type": "string", "description": "The data of each message is an EventOut as JSON."}}}
+# OpenAPI 3.1 has no word for a stream; its schema describes one event, as tools that know text/event-stream read it.
+STREAM = {"text/event-stream": {"schema": {"type": "object", "properties": {
+    "id": {"type": "string"}, "retry": {"type": "integer"},
+    "data": {
+        "type": "string", "contentMediaType": "application/json", "contentSchema": {"$ref": "#/components/schemas/EventOut"}},
+}}}}
 
 
 class EventStream(StreamingResponse):
