@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
+import socket
 import sys
 from dataclasses import fields
 from functools import partial
@@ -31,7 +33,8 @@ def _text(value: object) -> str:
 
 def waves(settings: Settings) -> list[list[Child]]:
     """What others lean on first: the identity provider and the proxy outlive the hub, the service and the worker."""
-    return [[_keycloak(settings), _proxy(settings)], [_hub(settings), _service(settings), _worker(settings)]]
+    tls = [_keycloak_tls(settings)] if settings.tls_cert else []
+    return [[_keycloak(settings), *tls, _proxy(settings)], [_hub(settings), _service(settings), _worker(settings)]]
 
 
 def _environ(settings: Settings) -> dict[str, str]:
@@ -62,16 +65,29 @@ def _proxy(settings: Settings) -> Child:
     """Not the hub's child: a hub that is started again cuts nobody's connection."""
     api = f"http://127.0.0.1:{settings.proxy_api_port}"
     token = read_secret(settings.secrets_dir, "proxy-token")
+    hub = f"http://127.0.0.1:{settings.hub_port}"
     command = [
-        str(node()), str(ROOT / "node_modules/configurable-http-proxy/bin/configurable-http-proxy"),
-        "--ip", settings.host, "--port", str(settings.port), "--api-ip", "127.0.0.1", "--api-port", str(settings.proxy_api_port),
-        "--default-target", f"http://127.0.0.1:{settings.hub_port}", "--error-target", f"http://127.0.0.1:{settings.hub_port}/hub/error",
-        "--log-level", "warn",
+        *_listen(settings, settings.port), "--api-ip", "127.0.0.1", "--api-port", str(settings.proxy_api_port),
+        "--default-target", hub, "--error-target", f"{hub}/hub/error",
     ]
-    if settings.tls_cert:
-        command += ["--ssl-cert", settings.tls_cert, "--ssl-key", settings.tls_key]
     return Child("proxy", command, {**_environ(settings), "CONFIGPROXY_AUTH_TOKEN": token},
                  partial(_answers, f"{api}/api/routes", {"Authorization": f"token {token}"}), url=settings.base_url)
+
+
+def _keycloak_tls(settings: Settings) -> Child:
+    """Keycloak for browsers, with the certificate of the proxy. Its own API gets any free port and a token nobody knows."""
+    command = [*_listen(settings, settings.keycloak_public_port), "--api-ip", "127.0.0.1", "--api-port", "0",
+               "--default-target", settings.keycloak_url]
+    environ = {**_environ(settings), "CONFIGPROXY_AUTH_TOKEN": secrets.token_hex(32)}
+    return Child("keycloak-tls", command, environ, partial(_listens, settings.host, settings.keycloak_public_port),
+                 url=settings.issuer)
+
+
+def _listen(settings: Settings, port: int) -> list[str]:
+    """The beginning of a proxy's command."""
+    program = ROOT / "node_modules/configurable-http-proxy/bin/configurable-http-proxy"
+    command = [str(node()), str(program), "--log-level", "warn", "--ip", settings.host, "--port", str(port)]
+    return command + (["--ssl-cert", settings.tls_cert, "--ssl-key", settings.tls_key] if settings.tls_cert else [])
 
 
 def _hub(settings: Settings) -> Child:
@@ -91,6 +107,14 @@ def _service(settings: Settings) -> Child:
 def _worker(settings: Settings) -> Child:
     return Child("worker", [sys.executable, "-m", "voxelhub_service.runs.worker"], _environ(settings), lambda: True,
                  cwd=settings.state_dir)
+
+
+def _listens(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 def _answers(url: str, headers: dict[str, str] | None = None) -> bool:

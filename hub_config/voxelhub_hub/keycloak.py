@@ -74,7 +74,8 @@ def command(settings: Settings) -> list[str]:
         "-cp", str(distribution(settings) / "lib" / "quarkus-run.jar"), "io.quarkus.bootstrap.runner.QuarkusEntryPoint",
         "start", "--optimized", "--cache=local", "--log-level=warn",
         "--http-enabled=true", "--http-host=127.0.0.1", f"--http-port={settings.keycloak_port}",
-        f"--hostname={settings.keycloak_url}",
+        f"--hostname={settings.issuer.removesuffix(f'/realms/{REALM}')}", "--hostname-backchannel-dynamic=true",
+        "--proxy-headers=xforwarded", "--proxy-trusted-addresses=127.0.0.1",
         "--http-management-host=127.0.0.1", f"--http-management-port={settings.keycloak_management_port}",
     ]
 

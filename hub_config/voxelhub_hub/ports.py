@@ -10,8 +10,10 @@ from .refusal import Refusal
 
 PORTS = {
     "port": "the proxy", "hub_port": "the hub", "proxy_api_port": "the proxy's API", "service_port": "the service",
-    "keycloak_port": "Keycloak", "keycloak_management_port": "Keycloak's health page",
+    "keycloak_port": "Keycloak", "keycloak_public_port": "Keycloak with TLS",
+    "keycloak_management_port": "Keycloak's health page",
 }
+OUTWARD = {"port", "keycloak_public_port"}
 
 
 class PortTaken(Refusal):
@@ -21,7 +23,9 @@ class PortTaken(Refusal):
 def check_ports(settings: Settings) -> None:
     """Raises PortTaken naming the first port that is taken and the setting to change."""
     for name, owner in PORTS.items():
-        port, host = getattr(settings, name), settings.host if name == "port" else "127.0.0.1"
+        if name == "keycloak_public_port" and not settings.tls_cert:
+            continue
+        port, host = getattr(settings, name), settings.host if name in OUTWARD else "127.0.0.1"
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

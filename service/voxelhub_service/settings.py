@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 GIB = 1024**3
 # Variables that carry our prefix but are no setting: what a notebook server or a test hands to its children.
@@ -35,7 +36,7 @@ class Settings:
     state_dir: Path = setting(Path(".voxelhub"), "Folder of all state: database, projects, homes, secrets, logs.")
     envs_dir: Path = setting(Path(".envs"), "Folder of the environments that the set-up makes; can be made again.")
     host: str = setting("127.0.0.1", "Address the proxy listens on. Other than loopback is refused without TLS.")
-    port: int = setting(8000, "Port of the proxy, the only one a browser needs.")
+    port: int = setting(8000, "Port of the proxy. A browser needs this one and Keycloak's.")
     public_url: str = setting("", "Address users type, without a path; empty means http(s)://<host>:<port>.")
     tls_cert: str = setting("", "PEM file of the certificate the proxy shows; needed with tls_key off loopback.")
     tls_key: str = setting("", "PEM file of the key of tls_cert.")
@@ -43,6 +44,10 @@ class Settings:
     proxy_api_port: int = setting(8001, "Loopback port of the proxy's own API.")
     service_port: int = setting(8002, "Loopback port of the service API.")
     keycloak_port: int = setting(8180, "Loopback port of Keycloak.")
+    keycloak_public_url: str = setting(
+        "", "Address of Keycloak for browsers; empty means its loopback address or, with tls_cert, "
+        "https://<host of public_url>:<keycloak_public_port>.")
+    keycloak_public_port: int = setting(8443, "Port on which Keycloak is served with tls_cert; unused without.")
     keycloak_management_port: int = setting(9180, "Loopback port of Keycloak's health page.")
     isolation: bool = setting(True, "Run notebook servers and tools in bubblewrap. Only for a single user may it be off.")
     auth_refresh_age: int = setting(10, "Seconds after which the hub asks Keycloak again about a user.")
@@ -82,11 +87,21 @@ class Settings:
 
     @property
     def keycloak_url(self) -> str:
+        """Keycloak on this machine, for the hub, the service and the command line."""
         return f"http://127.0.0.1:{self.keycloak_port}"
 
     @property
-    def issuer(self) -> str:
+    def realm_url(self) -> str:
+        """The realm on this machine; its tokens name `issuer` wherever they were asked for."""
         return f"{self.keycloak_url}/realms/voxelhub"
+
+    @property
+    def issuer(self) -> str:
+        """The realm as browsers reach it, and the `iss` of its tokens."""
+        address = self.keycloak_public_url.rstrip("/")
+        if not address and self.tls_cert:
+            address = f"https://{urlsplit(self.base_url).hostname}:{self.keycloak_public_port}"
+        return f"{address or self.keycloak_url}/realms/voxelhub"
 
     @property
     def database_url(self) -> str:

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -200,9 +201,9 @@ class Browser(httpx.Client):
         self.close()
 
 
-def browser() -> Browser:
+def browser(verify: ssl.SSLContext | bool = True) -> Browser:
     """An httpx client that returns cookies as a browser does on 127.0.0.1, where Chromium also sends `Secure` ones."""
-    client = Browser(follow_redirects=True, timeout=60, trust_env=False)
+    client = Browser(follow_redirects=True, timeout=60, trust_env=False, verify=verify)
 
     def accept(_: httpx.Response) -> None:
         for cookie in client.cookies.jar:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..secrets import read_secret
 from ..settings import Settings
 from .hub import HubClient, HubIdentity
-from .keycloak import KeycloakIdentity
+from .keycloak import KeycloakIdentity, RealmKeys
 from .tokens import Identities
 
 
@@ -14,4 +14,5 @@ def make_hub_client(settings: Settings) -> HubClient:
 
 
 def make_identity(settings: Settings, hub: HubClient) -> Identities:
-    return Identities(HubIdentity(hub), KeycloakIdentity(settings.issuer))
+    keycloak = KeycloakIdentity(settings.issuer, RealmKeys(f"{settings.realm_url}/protocol/openid-connect/certs"))
+    return Identities(HubIdentity(hub), keycloak)
