@@ -26,7 +26,7 @@ def files_of_rows(context: Context, deep: bool) -> list[Finding]:
         for version, dataset, project in _versions(session):
             folder = storage.version_folder(context, project.name, dataset.name, version.number)
             where = f"{project.name}/{dataset.name}/v{version.number}"
-            rows = session.execute(select(File.path, File.size, File.sha256).where(File.version_id == version.id)).tuples().all()
+            rows = session.execute(select(File.path, File.size, File.sha256).where(File.version_id == version.id)).all()
             if not folder.is_dir():
                 findings.append(Finding(f"{where} is in the catalogue, but its folder is missing."))
                 continue
@@ -90,7 +90,7 @@ def manifests(context: Context, deep: bool) -> list[Finding]:
         for version, dataset, project in _versions(session):
             folder = storage.version_folder(context, project.name, dataset.name, version.number)
             where = f"{project.name}/{dataset.name}/v{version.number}"
-            rows = session.execute(select(File.path, File.size, File.sha256).where(File.version_id == version.id)).tuples().all()
+            rows = session.execute(select(File.path, File.size, File.sha256).where(File.version_id == version.id)).all()
             listing = manifest.render({path: manifest.Bytes(size, sha256) for path, size, sha256 in rows})
             if manifest.digest(listing) != version.digest:
                 findings.append(Finding(f"{where}: the catalogue's files are not those of the version's digest."))
@@ -108,7 +108,7 @@ def leftovers(context: Context, deep: bool) -> list[Finding]:
     with reading(context.engine) as session:
         uploads = set(session.scalars(select(Upload.id).where(Upload.state.in_(("open", "importing")))))
         runs = set(session.scalars(select(Run.id).where(Run.state.not_in(TERMINAL_STATES))))
-        held = session.execute(select(Reservation.id, Reservation.holder).where(Reservation.holder.startswith("upload:"))).tuples().all()
+        held = session.execute(select(Reservation.id, Reservation.holder).where(Reservation.holder.startswith("upload:"))).all()
         used = {project.name: (project.id, project.used_bytes, storage.count_used(session, project.id))
                 for project in session.scalars(select(Project))}
     for path in sorted(context.settings.uploads_dir.iterdir()):
@@ -131,7 +131,7 @@ def leftovers(context: Context, deep: bool) -> list[Finding]:
 def _versions(session: Session) -> list[tuple[DatasetVersion, Dataset, Project]]:
     return list(session.execute(
         select(DatasetVersion, Dataset, Project).join(Dataset, DatasetVersion.dataset_id == Dataset.id)
-        .join(Project, Dataset.project_id == Project.id).order_by(Project.name, Dataset.name, DatasetVersion.number)).tuples())
+        .join(Project, Dataset.project_id == Project.id).order_by(Project.name, Dataset.name, DatasetVersion.number)).all())
 
 
 def _folders(folder: Path) -> list[Path]:

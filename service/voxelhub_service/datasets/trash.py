@@ -55,7 +55,7 @@ def datasets_out(context: Context, session: Session, datasets: Sequence[Dataset]
             select(DatasetVersion).where(DatasetVersion.dataset_id.in_(ids)).order_by(DatasetVersion.number)):
         versions.setdefault(version.dataset_id, []).append(version)
     projects = dict(session.execute(
-        select(Project.id, Project.name).where(Project.id.in_({one.project_id for one in datasets}))).tuples().all())
+        select(Project.id, Project.name).where(Project.id.in_({one.project_id for one in datasets}))).all())
     keep = timedelta(days=context.settings.trash_days)
     return [
         DatasetOut(
