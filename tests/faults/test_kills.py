@@ -123,8 +123,8 @@ class Journey:
 
     def walk(self) -> Run:
         self.run_id = self._upload() if self.kind == "upload" else self._tool()
-        until(lambda: run_row(self.fleet.context, self.run_id).state in TERMINAL_STATES, 90)
-        until(lambda: not (self.fleet.settings.runs_dir / self.run_id / "open").exists(), 30)
+        until(lambda: run_row(self.fleet.context, self.run_id).state in TERMINAL_STATES, 240)
+        until(lambda: not (self.fleet.settings.runs_dir / self.run_id / "open").exists(), 90)
         return run_row(self.fleet.context, self.run_id)
 
     @property
@@ -215,7 +215,7 @@ def test_at_each_commit_point(fleet, kill, journey):
 def test_in_each_state(fleet, kill):
     others = []
     if kill.state == "queued":  # both slots are taken, so that it stays queued
-        others = [Journey(fleet, "tool", f"busy {i} {kill.process}", sleep=4.0) for i in range(2)]
+        others = [Journey(fleet, "tool", f"busy {i} {kill.process}", sleep=8.0) for i in range(2)]
         for other in others:
             other.run_id = other._tool()
         until(lambda: all(run_row(fleet.context, other.run_id).state == "running" for other in others))

@@ -40,7 +40,7 @@ def shell(executor: LocalExecutor, run_id: str, script: str, **options) -> str:
     return run_id
 
 
-def wait(executor: LocalExecutor, run_id: str, *states: str, seconds: float = 30):
+def wait(executor: LocalExecutor, run_id: str, *states: str, seconds: float = 120):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         seen = executor.observe(run_id)

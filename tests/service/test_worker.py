@@ -71,9 +71,9 @@ class Place:
     def state(self, run_id: str) -> str:
         return run_row(self.context, run_id).state
 
-    def end(self, run_id: str, seconds: float = 40) -> Run:
+    def end(self, run_id: str, seconds: float = 120) -> Run:
         until(lambda: self.state(run_id) in TERMINAL_STATES, seconds)
-        until(lambda: not (self.folder(run_id) / "open").exists(), 10)
+        until(lambda: not (self.folder(run_id) / "open").exists(), 60)
         return run_row(self.context, run_id)
 
     def folder(self, run_id: str):
@@ -216,7 +216,7 @@ def test_who_lost_the_lease_writes_nothing_more(place):
     until(lambda: place.state(run_id) == "running")
     with writing(place.context.engine) as session:
         session.get_one(Lease, "worker").holder = json.dumps({"host": "elsewhere", "pid": 1, "start": 1})
-    until(lambda: not place.threads[0][1].is_alive(), 15)
+    until(lambda: not place.threads[0][1].is_alive(), 60)
     assert worker.lost.is_set() and place.state(run_id) == "running"
 
 
@@ -274,7 +274,7 @@ def test_a_run_survives_its_worker(place):
     started = time.monotonic()
     place.start()
     assert place.end(run_id).state == "succeeded"
-    assert time.monotonic() - started < 15, "a dead holder on this machine need not expire"
+    assert time.monotonic() - started < 28, "a dead holder on this machine need not expire"
     assert len(list(place.folder(run_id).glob("claim-*"))) == 1 and len(versions_of(place.context, run_id)) == 1
     assert place.findings() == []
 
