@@ -98,7 +98,7 @@ export function SchemaForm({
         ) : (
           <Field
             key={field.name}
-            label={field.title + (field.required ? '' : ' (optional)')}
+            label={field.title + (field.required || field.initial !== undefined ? '' : ' (optional)')}
             hint={field.description}
             error={complaint(field, values[field.name])}
           >

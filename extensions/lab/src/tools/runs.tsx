@@ -62,10 +62,9 @@ function RunRow({
       <div className="vx-Run-head">
         <span className={`vx-Chip vx-mod-${state.tone}`}>{state.text}</span>
         <strong title={run.title}>{run.title}</strong>
-        <small>{run.label}</small>
       </div>
       <small className="vx-Muted">
-        {[run.tool ?? 'Import', run.owner, run.project, moment(run.created_at), elapsed]
+        {[run.label, run.tool ?? 'Import', run.owner, run.project, moment(run.created_at), elapsed]
           .filter(Boolean)
           .join(' · ')}
       </small>

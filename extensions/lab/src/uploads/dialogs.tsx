@@ -4,7 +4,7 @@ import { useMemo, useState } from 'react';
 import type { Core } from '../core';
 import type { Project } from '../shared/types';
 import { Button, Dialog, Field, Notice } from '../shared/components';
-import { bytes, count } from '../shared/format';
+import { bytes, count, naturalCompare } from '../shared/format';
 import { useStore } from '../shared/store';
 import type { Picked } from './collect';
 import { proposeTitle } from './collect';
@@ -93,6 +93,7 @@ export function UploadDialog({
   const [dataType, setDataType] = useState('');
   const [format, setFormat] = useState('');
   const [unpack, setUnpack] = useState(true);
+  const sorted = useMemo(() => [...picked].sort((a, b) => naturalCompare(a.path, b.path)), [picked]);
   const size = useMemo(() => picked.reduce((sum, { file }) => sum + file.size, 0), [picked]);
   const archives = picked.some(({ path }) => /\.(zip|tar|tgz|tar\.gz)$/i.test(path));
   const formats = vocabulary?.data_types.find(term => term.id === dataType)?.formats;
@@ -188,7 +189,7 @@ export function UploadDialog({
           {count(picked.length, 'file')}, {bytes(size)}
         </div>
         <ul>
-          {picked.slice(0, SHOWN).map(({ path, file }) => (
+          {sorted.slice(0, SHOWN).map(({ path, file }) => (
             <li key={path}>
               <span title={path}>{path}</span>
               <span>{bytes(file.size)}</span>

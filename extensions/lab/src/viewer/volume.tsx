@@ -34,6 +34,40 @@ function fileName(source: VolumeSource, buffer: ArrayBuffer): string {
   return gzip[0] === 0x1f && gzip[1] === 0x8b ? `${source.name}.nii.gz` : `${source.name}.nii`;
 }
 
+interface Location {
+  mm: ArrayLike<number>;
+  values: { name: string; value: number }[];
+}
+
+/** Where the cross-hair is, in scanner millimetres (RAS), and the values there. */
+function describePlace({ mm, values }: Location): string {
+  const [x, y, z] = [mm[0] ?? 0, mm[1] ?? 0, mm[2] ?? 0].map(n => n.toFixed(1));
+  const read = values.map(({ value }, index) => `${index ? 'overlay' : 'value'} ${Number(value.toFixed(3))}`);
+  return [`x ${x}  y ${y}  z ${z} mm`, ...read].join('  ·  ');
+}
+
+/** Puts the cross-hair into the middle of what an overlay marks, so that it shows at once. */
+function goToMarked(viewer: Niivue, overlay: NVImage): void {
+  const voxels = overlay.img2RAS();
+  const [, nx = 1, ny = 1, nz = 1] = overlay.dimsRAS ?? [];
+  const sum = [0, 0, 0];
+  let marked = 0;
+  for (let i = 0; i < nx * ny * nz; i++) {
+    if (voxels[i]) {
+      sum[0]! += i % nx;
+      sum[1]! += Math.floor(i / nx) % ny;
+      sum[2]! += Math.floor(i / (nx * ny));
+      marked += 1;
+    }
+  }
+  if (marked > 0) {
+    const middle = sum.map(n => Math.round(n / marked)) as [number, number, number];
+    viewer.scene.crosshairPos = viewer.vox2frac(middle, viewer.volumes.indexOf(overlay));
+    viewer.createOnLocationChange();
+    viewer.updateGLVolume();
+  }
+}
+
 /** Few distinct whole values from zero on: a mask or label map, shown without smoothing and with its zero clear. */
 function looksLikeLabels(image: NVImage): boolean {
   const low = image.global_min ?? 0;
@@ -64,11 +98,11 @@ function useNiivue(sources: readonly VolumeSource[]) {
         show3Dcrosshair: true,
         backColor: [0, 0, 0, 1],
         crosshairColor: [0.2, 0.75, 1, 0.8],
-        multiplanarShowRender: SHOW_RENDER.ALWAYS,
+        multiplanarShowRender: SHOW_RENDER.NEVER, // until all is loaded: each step would be drawn in 3D
         isColorbar: false,
         multiplanarLayout: 2 // a grid of two by two
       });
-      made.onLocationChange = location => setPlace((location as { string?: string }).string ?? '');
+      made.onLocationChange = location => setPlace(describePlace(location as Location));
       await made.attachToCanvas(canvas.current, false);
       made.setSliceType(SLICE_TYPE.MULTIPLANAR);
       for (const [index, source] of sources.entries()) {
@@ -94,7 +128,12 @@ function useNiivue(sources: readonly VolumeSource[]) {
           image.cal_max = Math.max(1, image.global_max ?? 1);
         }
         made.addVolume(image);
+        if (index > 0 && looksLikeLabels(image)) {
+          goToMarked(made, image);
+        }
       }
+      made.opts.multiplanarShowRender = SHOW_RENDER.ALWAYS;
+      made.drawScene();
       setLoading(null);
       setViewer(made);
     };

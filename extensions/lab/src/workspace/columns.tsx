@@ -23,6 +23,10 @@ const KIND_ICON: Record<Entry['kind'], IconName> = {
   file: 'text'
 };
 
+function projectTitle(core: Core, name: string): string {
+  return core.me.get()?.projects.find(project => project.name === name)?.title || name;
+}
+
 export const COLUMNS: readonly Column[] = [
   {
     id: 'name',
@@ -56,7 +60,7 @@ export const COLUMNS: readonly Column[] = [
     title: 'Project',
     width: 'minmax(62px, 0.9fr)',
     sortable: false,
-    cell: entry => entry.project
+    cell: (entry, core) => projectTitle(core, entry.project)
   },
   {
     id: 'dataset',

@@ -89,6 +89,7 @@ export function Grid(props: GridProps): JSX.Element {
   const wantsFocus = useRef(false);
   const highlighted = useStore(core.highlighted);
   useStore(core.vocabulary);
+  useStore(core.me);
   const virtual = useVirtualizer({
     count: rows.total,
     getScrollElement: () => box.current,

@@ -133,7 +133,7 @@ export function Workspace({ core, actions }: { core: Core; actions: WorkspaceAct
           {rows.problem && <ProblemNotice problem={rows.problem} onRetry={() => pages.reload()} />}
           <div className="vx-Workspace-body">
             {rows.ready && rows.total === 0 ? (
-              isFiltered(settled) ? (
+              isFiltered({ ...settled, project: '' }) ? (
                 <Empty icon="search" title="No row fits these filters">
                   <Button label="Clear filters" onClick={() => change({ ...INITIAL, sort: state.sort })} />
                 </Empty>
