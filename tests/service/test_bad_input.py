@@ -25,7 +25,9 @@ from voxelhub_service.models import Dataset, Entry, File
 
 @pytest.fixture
 def service(tmp_path: Path) -> Any:
-    client, context = make_service(tmp_path, min_free=0, archive_max_bytes=50 * 1024**2, archive_max_files=50, archive_max_ratio=20)
+    client, context = make_service(
+        tmp_path, min_free=0, archive_max_bytes=50 * 1024**2, archive_max_files=50, archive_max_ratio=20
+    )
     open_project(context)
     return client, context
 
@@ -74,8 +76,17 @@ def dicom_slice(tmp: Path) -> bytes:
 
 
 NAMES = {
-    "traversal": "../evil", "inner traversal": "a/../../evil", "absolute": "/etc/passwd", "drive": "C:\\evil", "dot": "a/./b",
-    "empty part": "a//b", "NUL": "a\0b", "newline": "a\nb", "256 bytes": "x" * 256, "256 bytes in Greek": "ω" * 128, "too deep": "a/" * 1600 + "b",
+    "traversal": "../evil",
+    "inner traversal": "a/../../evil",
+    "absolute": "/etc/passwd",
+    "drive": "C:\\evil",
+    "dot": "a/./b",
+    "empty part": "a//b",
+    "NUL": "a\0b",
+    "newline": "a\nb",
+    "256 bytes": "x" * 256,
+    "256 bytes in Greek": "ω" * 128,
+    "too deep": "a/" * 1600 + "b",
 }
 
 
@@ -98,8 +109,23 @@ def test_names_that_collide(service: Any, files: list[str]) -> None:
 
 def test_names_in_every_script_and_255_bytes_long(service: Any) -> None:
     client, context = service
-    names = ["Θώραξ.txt", "胸部/扫描.txt", "صدر.txt", "грудь.txt", "छाती.txt", "胸 部\u3000.txt", "🫁.txt", "a\\b.txt", "-rf", "~", "x" * 255, "ω" * 127 + "x",
-             "CON", "a b'c\"d.txt", "*?.txt"]
+    names = [
+        "Θώραξ.txt",
+        "胸部/扫描.txt",
+        "صدر.txt",
+        "грудь.txt",
+        "छाती.txt",
+        "胸 部\u3000.txt",
+        "🫁.txt",
+        "a\\b.txt",
+        "-rf",
+        "~",
+        "x" * 255,
+        "ω" * 127 + "x",
+        "CON",
+        "a b'c\"d.txt",
+        "*?.txt",
+    ]
     bring_in(client, context, {name: name.encode() for name in names})
     for name in names:
         assert (context.settings.projects_dir / "demo/data/v1" / name).read_text() == name
@@ -111,7 +137,11 @@ BAD: dict[str, tuple[str, Callable[[Path], bytes], str]] = {
     "zip absolute": ("a.zip", lambda tmp: zipped(("/tmp/evil", b"x")), "absolute"),
     "zip link": ("a.zip", lambda tmp: zipped(("a", b"/etc/passwd"), mode=0o120777), "link"),
     "zip bomb": ("a.zip", lambda tmp: zipped(("a", bytes(40 * 1024**2))), "times"),
-    "zip too large": ("a.zip", lambda tmp: zipped(*[(f"a{i}", np.random.default_rng(i).bytes(3 * 1024**2)) for i in range(18)]), "larger"),
+    "zip too large": (
+        "a.zip",
+        lambda tmp: zipped(*[(f"a{i}", np.random.default_rng(i).bytes(3 * 1024**2)) for i in range(18)]),
+        "larger",
+    ),
     "zip of many": ("a.zip", lambda tmp: zipped(*[(f"f{i}", b"") for i in range(51)]), "more files"),
     "zip twice": ("a.zip", lambda tmp: zipped(("a", b"1"), ("b", b"2")).replace(b"b", b"a"), "same name"),
     "zip encrypted": ("a.zip", lambda tmp: encrypted_zip(), "encrypted"),
@@ -128,8 +158,16 @@ BAD: dict[str, tuple[str, Callable[[Path], bytes], str]] = {
     "NIfTI short by a byte": ("a.nii", lambda tmp: nifti()[:-1], "promises more data"),
     "NIfTI of terabytes": ("a.nii", lambda tmp: nifti((32767, 32767, 32767, 32767), b"x"), "promises more data"),
     "NIfTI packed and short": ("a.nii.gz", lambda tmp: gzip.compress(nifti((64, 64, 64), bytes(1000))), "promises more data"),
-    "NIfTI cut within gzip": ("a.nii.gz", lambda tmp: gzip.compress(nifti((64, 64, 64), np.random.default_rng(1).bytes(2 * 64**3)))[:5000], "too early"),
-    "NIfTI negative": ("a.nii", lambda tmp: nifti((4, 4, 4)).replace(struct.pack("<4h", 3, 4, 4, 4), struct.pack("<4h", 3, -4, 4, 4)), "dimensions"),
+    "NIfTI cut within gzip": (
+        "a.nii.gz",
+        lambda tmp: gzip.compress(nifti((64, 64, 64), np.random.default_rng(1).bytes(2 * 64**3)))[:5000],
+        "too early",
+    ),
+    "NIfTI negative": (
+        "a.nii",
+        lambda tmp: nifti((4, 4, 4)).replace(struct.pack("<4h", 3, 4, 4, 4), struct.pack("<4h", 3, -4, 4, 4)),
+        "dimensions",
+    ),
     "NIfTI contradicting": ("a.nii", lambda tmp: nifti(code=4, bits=8), "contradicts"),
     "NIfTI in name only": ("a.nii", lambda tmp: b"hello", "NIfTI"),
     "DICOM cut in its pixels": ("a.dcm", lambda tmp: dicom_slice(tmp)[:-10], "ends too early"),
@@ -152,7 +190,9 @@ def test_content_that_is_refused(service: Any, tmp_path: Path, name: str, make: 
     assert not list(context.settings.state_dir.rglob("evil"))
 
 
-def test_the_child_writes_the_sentence_and_leaves_nothing(service: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_child_writes_the_sentence_and_leaves_nothing(
+    service: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     client, context = service
     run = send(client, {"a.zip": b"hello"})
     monkeypatch.setattr(importing, "load_settings", lambda: context.settings)

@@ -32,26 +32,55 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Any:
             dataset = Dataset(project_id=project_id, name="d", title="D", created_by="alice")
             session.add_all([run, dataset])
             session.flush()
-            version = DatasetVersion(dataset_id=dataset.id, number=1, digest="0" * 64, size=1, n_files=1, created_by="a", run_id=run.id)
+            version = DatasetVersion(
+                dataset_id=dataset.id, number=1, digest="0" * 64, size=1, n_files=1, created_by="a", run_id=run.id
+            )
             session.add(version)
             session.flush()
             for i in range(ROWS // 3):
                 name = f"{['Scan', 'scan', 'ÄRZTE', 'ärzte'][i % 4]} {i % 7}"
-                rows.append({
-                    "id": new_id(), "version_id": version.id, "dataset_id": dataset.id, "project_id": project_id, "visible": i % 11 != 0,
-                    "name": name, "folded": fold(name), "path": str(i), "kind": "file", "data_type": ["ct-image", "table"][i % 2],
-                    "file_format": ["nifti", "csv", "dicom"][i % 3], "n_files": 1, "size": i % 5, "execution": ["", "run001"][i % 2],
-                    "created_at": utcnow(), "meta": {}, "project": project})
-            session.execute(insert(Entry), [{k: v for k, v in row.items() if k != "project"} for row in rows if row["project"] == project])
+                rows.append(
+                    {
+                        "id": new_id(),
+                        "version_id": version.id,
+                        "dataset_id": dataset.id,
+                        "project_id": project_id,
+                        "visible": i % 11 != 0,
+                        "name": name,
+                        "folded": fold(name),
+                        "path": str(i),
+                        "kind": "file",
+                        "data_type": ["ct-image", "table"][i % 2],
+                        "file_format": ["nifti", "csv", "dicom"][i % 3],
+                        "n_files": 1,
+                        "size": i % 5,
+                        "execution": ["", "run001"][i % 2],
+                        "created_at": utcnow(),
+                        "meta": {},
+                        "project": project,
+                    }
+                )
+            session.execute(
+                insert(Entry), [{k: v for k, v in row.items() if k != "project"} for row in rows if row["project"] == project]
+            )
     return client, rows
 
 
 @pytest.mark.parametrize("few", [0, 10**6], ids=["by the order's index", "by sorting"])
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(sort=st.sampled_from(SORTS), offset=st.integers(0, ROWS), limit=st.integers(1, 60), project=st.sampled_from([None, "demo"]),
-       q=st.sampled_from(["", "scan", "Ä", "3", "zzz", "%", "'"]), data_type=st.sampled_from([None, "table"]),
-       file_format=st.sampled_from([None, "csv"]), execution=st.sampled_from([None, "run001"]))
-def test_pages_are_slices_of_the_sorted_list(table: Any, few: int, sort: str, offset: int, limit: int, q: str, **equal: Any) -> None:
+@given(
+    sort=st.sampled_from(SORTS),
+    offset=st.integers(0, ROWS),
+    limit=st.integers(1, 60),
+    project=st.sampled_from([None, "demo"]),
+    q=st.sampled_from(["", "scan", "Ä", "3", "zzz", "%", "'"]),
+    data_type=st.sampled_from([None, "table"]),
+    file_format=st.sampled_from([None, "csv"]),
+    execution=st.sampled_from([None, "run001"]),
+)
+def test_pages_are_slices_of_the_sorted_list(
+    table: Any, few: int, sort: str, offset: int, limit: int, q: str, **equal: Any
+) -> None:
     client, rows = table
     column = catalogue.COLUMNS[sort.removeprefix("-")]
     wanted = [row for row in rows if row["visible"] and row["project"] != "secret" and fold(q) in row["folded"]
@@ -72,7 +101,9 @@ def test_every_page_is_read_from_covering_indexes(table: Any) -> None:
     with engine.connect() as connection:
         for column in catalogue.COLUMNS.values():
             plan = connection.exec_driver_sql(
-                f"EXPLAIN QUERY PLAN SELECT id FROM entry INDEXED BY entry_by_{column} WHERE {where} ORDER BY {column} DESC, id DESC LIMIT 9 OFFSET 9").all()
+                f"EXPLAIN QUERY PLAN SELECT id FROM entry INDEXED BY entry_by_{column} "
+                    f"WHERE {where} ORDER BY {column} DESC, id DESC LIMIT 9 OFFSET 9"
+            ).all()
             text = " ".join(str(row[3]) for row in plan)
             assert "COVERING INDEX" in text and "TEMP B-TREE" not in text, text
 

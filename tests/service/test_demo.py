@@ -73,8 +73,12 @@ def test_many_who_look_at_once_make_it_once(service: Any, monkeypatch: pytest.Mo
     entry, calls, real = series(client), [], derived._convert
     monkeypatch.setattr(derived, "_convert", lambda *given: (calls.append(1), real(*given)))
     answers: list[bytes] = []
-    threads = [threading.Thread(target=lambda: answers.append(client.get(f"/entries/{entry['id']}/content", headers=bearer("bob")).content))
-               for _ in range(4)]
+    threads = [
+        threading.Thread(
+            target=lambda: answers.append(client.get(f"/entries/{entry['id']}/content", headers=bearer("bob")).content)
+        )
+        for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

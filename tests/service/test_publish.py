@@ -73,8 +73,16 @@ def test_a_run_publishes_once(service: Any) -> None:
     client, context = service
     run = send(client, FILES)
     first = publish_import(context, run["id"])
-    again = publish(context, run["id"], context.settings.staging_dir / run["id"], project_id=first.dataset_id, title="other", created_by="x",
-                    execution="", finish=lambda session, version: pytest.fail("finish ran twice"))
+    again = publish(
+        context,
+        run["id"],
+        context.settings.staging_dir / run["id"],
+        project_id=first.dataset_id,
+        title="other",
+        created_by="x",
+        execution="",
+        finish=lambda session, version: pytest.fail("finish ran twice"),
+    )
     assert again.id == first.id
     assert count(context, DatasetVersion) == 1
 
@@ -122,14 +130,18 @@ publish_import(make_context(replace(Settings(), state_dir=Path({state!r}), min_f
 
 @pytest.mark.parametrize("point", ["import.staged", "publish.hashed", "publish.renamed", "publish.registered"])
 @pytest.mark.parametrize("after", ["tried again", "given up"])
-def test_a_kill_at_each_commit_point(service: Any, tmp_path: Path, point: str, after: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kill_at_each_commit_point(
+    service: Any, tmp_path: Path, point: str, after: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     client, context = service
     bring_in(client, context, {"a.csv": FILES["a.csv"]})
     run = send(client, FILES)
     trigger = tmp_path / "kill-at"
     trigger.write_text(point)
     code = CHILD.format(tests=str(Path(__file__).parents[1]), state=str(context.settings.state_dir), run=run["id"])
-    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "VOXELHUB_KILL_AT": str(trigger)}, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "VOXELHUB_KILL_AT": str(trigger)}, capture_output=True, text=True
+    )
     assert done.returncode == -9, done.stderr
     if after == "tried again":
         assert publish_import(context, run["id"]).number == 2
@@ -147,9 +159,18 @@ def test_a_kill_at_each_commit_point(service: Any, tmp_path: Path, point: str, a
         assert list(session.scalars(select(AuditEvent.action))).count("dataset.publish") == expected
 
 
-@pytest.mark.parametrize(("title", "folder"), [
-    ("Thorax  CT", "thorax-ct"), ("../../etc", "etc"), ("胸部", "胸部"), ("///", "dataset"), (".", "dataset"), ("A" * 200, "a" * 60), ("v1.sha256", "v1.sha256"),
-])
+@pytest.mark.parametrize(
+    ("title", "folder"),
+    [
+        ("Thorax  CT", "thorax-ct"),
+        ("../../etc", "etc"),
+        ("胸部", "胸部"),
+        ("///", "dataset"),
+        (".", "dataset"),
+        ("A" * 200, "a" * 60),
+        ("v1.sha256", "v1.sha256"),
+    ],
+)
 def test_folder_names_of_datasets(service: Any, title: str, folder: str) -> None:
     client, context = service
     bring_in(client, context, {"a": b"x"}, title=title)

@@ -25,22 +25,37 @@ CT = np.random.default_rng(0).integers(-1000, 1000, (8, 8, 8)).astype(np.int16)
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x03\0\0\0\x02\x08\0\0\0\0"
 JPEG = b"\xff\xd8\xff\xc0\0\x11\x08\0\x02\0\x03\x03" + b"\0" * 20
 TABLE = [
-    ("scan", volume(CT), "volume", "volume", "nifti"), ("mask.nii", volume(MASK), "volume", "segmentation-mask", "nifti"),
+    ("scan", volume(CT), "volume", "volume", "nifti"),
+    ("mask.nii", volume(MASK), "volume", "segmentation-mask", "nifti"),
     ("mask.nii.gz", gzip.compress(volume(MASK.astype(np.float32))), "volume", "segmentation-mask", "nifti"),
     ("two.nii", bytes(nibabel.Nifti2Image(CT, np.eye(4)).to_bytes()), "volume", "volume", "nifti"),
-    ("x", PNG, "image", "image", "png"), ("x.txt", JPEG, "image", "image", "jpeg"), ("x", b"II*\0\x08\0\0\0\0\0", "image", "image", "tiff"),
-    ("t.csv", b"a,b\n1,2\n", "table", "table", "csv"), ("t", b"a\tb\n1\t2\n", "table", "table", "tsv"), ("one.csv", b"a\n1\n", "table", "table", "csv"),
-    ("semi", b"a;b\n1;2\n", "table", "table", "csv"), ("quoted", b'a,b\n"1,5",2\n', "table", "table", "csv"),
-    ("prose.txt", b"Yes, we can.\nNo, we can.\n", "text", "document", "text"), ("README.md", b"# a, b\n", "text", "document", "markdown"),
-    ("latin", "Größe: 5 µm\n".encode("latin-1"), "text", "document", "text"), ("utf16", "a b".encode("utf-16"), "text", "document", "text"),
-    ("x.json", b'{"a": [1, 2]}', "text", "structured-data", "json"), ("broken.json", b'{"a": [1, 2', "text", "document", "text"),
-    ("r.fq", b"@r\nACGT\n+\nIIII\n", "file", "sequence-reads", "fastq"), ("r.gz", gzip.compress(b"@r\nACGT\n+\nIIII\n"), "file", "sequence-reads", "fastq"),
-    ("p", b">p\nMKV\n", "file", "sequence", "fasta"), ("p.pdf", b"%PDF-1.7\n\0", "file", "document", "pdf"),
-    ("a.docx", b"PK\x03\x04rest\0", "file", "file", "zip"), ("b", b"\0\1\2\3", "file", "file", "binary"), ("e", b"", "file", "file", "binary"),
+    ("x", PNG, "image", "image", "png"),
+    ("x.txt", JPEG, "image", "image", "jpeg"),
+    ("x", b"II*\0\x08\0\0\0\0\0", "image", "image", "tiff"),
+    ("t.csv", b"a,b\n1,2\n", "table", "table", "csv"),
+    ("t", b"a\tb\n1\t2\n", "table", "table", "tsv"),
+    ("one.csv", b"a\n1\n", "table", "table", "csv"),
+    ("semi", b"a;b\n1;2\n", "table", "table", "csv"),
+    ("quoted", b'a,b\n"1,5",2\n', "table", "table", "csv"),
+    ("prose.txt", b"Yes, we can.\nNo, we can.\n", "text", "document", "text"),
+    ("README.md", b"# a, b\n", "text", "document", "markdown"),
+    ("latin", "Größe: 5 µm\n".encode("latin-1"), "text", "document", "text"),
+    ("utf16", "a b".encode("utf-16"), "text", "document", "text"),
+    ("x.json", b'{"a": [1, 2]}', "text", "structured-data", "json"),
+    ("broken.json", b'{"a": [1, 2', "text", "document", "text"),
+    ("r.fq", b"@r\nACGT\n+\nIIII\n", "file", "sequence-reads", "fastq"),
+    ("r.gz", gzip.compress(b"@r\nACGT\n+\nIIII\n"), "file", "sequence-reads", "fastq"),
+    ("p", b">p\nMKV\n", "file", "sequence", "fasta"),
+    ("p.pdf", b"%PDF-1.7\n\0", "file", "document", "pdf"),
+    ("a.docx", b"PK\x03\x04rest\0", "file", "file", "zip"),
+    ("b", b"\0\1\2\3", "file", "file", "binary"),
+    ("e", b"", "file", "file", "binary"),
 ]
 
 
-@pytest.mark.parametrize(("name", "data", "kind", "data_type", "file_format"), TABLE, ids=[f"{i}-{row[0]}" for i, row in enumerate(TABLE)])
+@pytest.mark.parametrize(
+    ("name", "data", "kind", "data_type", "file_format"), TABLE, ids=[f"{i}-{row[0]}" for i, row in enumerate(TABLE)]
+)
 def test_what_it_is(tmp_path: Path, name: str, data: bytes, kind: str, data_type: str, file_format: str) -> None:
     (tmp_path / name).write_bytes(data)
     seen = sniff(tmp_path / name, name)
@@ -59,7 +74,12 @@ def test_a_series_is_one_row_without_the_patients_words(tmp_path: Path) -> None:
         path.unlink()
     found = describe(tmp_path, files_below(tmp_path))
     series, mask = found
-    assert (series.name, series.kind, series.data_type, series.path) == (f"CT series 1 ({SLICES} slices)", "series", "ct-image", "chest-ct")
+    assert (series.name, series.kind, series.data_type, series.path) == (
+        f"CT series 1 ({SLICES} slices)",
+        "series",
+        "ct-image",
+        "chest-ct",
+    )
     assert series.meta == {"modality": "CT", "shape": [COLUMNS, ROWS, SLICES], "spacing": list(SPACING)}
     assert len(series.files) == SLICES
     assert (mask.data_type, mask.meta["labels"]) == ("segmentation-mask", 2)

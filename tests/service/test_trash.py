@@ -108,7 +108,9 @@ def test_downloads(service: Any) -> None:
     assert client.get(address, headers={**bearer("bob"), "If-None-Match": whole.headers["etag"]}).status_code == 304
     archive = client.get(f"/datasets/{dataset}/versions/1/archive", headers=bearer("bob"))
     with zipfile.ZipFile(io.BytesIO(archive.content)) as opened:
-        assert {name: opened.read(name) for name in opened.namelist()} == {f"data-v1/{path}": data for path, data in FILES.items()}
+        assert {name: opened.read(name) for name in opened.namelist()} == {
+            f"data-v1/{path}": data for path, data in FILES.items()
+        }
     assert actions(context).count("file.download") == 3, "a resumed part is not written down again"
 
 
@@ -127,7 +129,12 @@ def test_clinical_files_stay_inside(service: Any) -> None:
 
 def test_text_is_never_run_by_a_browser(service: Any) -> None:
     client, context, _ = service
-    bring_in(client, context, {"page.html": b"<script>alert(1)</script>\nline\n", "big.csv": b"a,b\n" + b"1,2\n" * 500_000}, title="Page")
+    bring_in(
+        client,
+        context,
+        {"page.html": b"<script>alert(1)</script>\nline\n", "big.csv": b"a,b\n" + b"1,2\n" * 500_000},
+        title="Page",
+    )
     for entry in client.get("/entries", params={"q": "page"}, headers=bearer("bob")).json()["items"]:
         answer = client.get(f"/entries/{entry['id']}/content", headers=bearer("bob"))
         assert answer.headers["content-type"].startswith("text/plain")

@@ -48,10 +48,18 @@ def test_bytes_arrive_in_pieces(service: Any) -> None:
     assert (tus.upload_folder(context, upload) / f"{file}.part").read_bytes() == DATA
 
 
-@pytest.mark.parametrize(("offset", "data", "headers", "status"), [
-    (5, b"x", {}, 409), (0, DATA + b"x", {}, 413), (0, b"x", {"Tus-Resumable": "0.2"}, 412), (0, b"x", {"Content-Type": "text/plain"}, 415),
-    (0, b"x", {"Upload-Offset": "-1"}, 400), (0, b"x", {"Upload-Offset": "٣"}, 400), (0, b"x", {"Upload-Offset": "1" * 30}, 400),
-])
+@pytest.mark.parametrize(
+    ("offset", "data", "headers", "status"),
+    [
+        (5, b"x", {}, 409),
+        (0, DATA + b"x", {}, 413),
+        (0, b"x", {"Tus-Resumable": "0.2"}, 412),
+        (0, b"x", {"Content-Type": "text/plain"}, 415),
+        (0, b"x", {"Upload-Offset": "-1"}, 400),
+        (0, b"x", {"Upload-Offset": "٣"}, 400),
+        (0, b"x", {"Upload-Offset": "1" * 30}, 400),
+    ],
+)
 def test_what_a_patch_may_not_do(service: Any, offset: int, data: bytes, headers: dict[str, str], status: int) -> None:
     client, _ = service
     upload, file = begin(client)
@@ -67,7 +75,9 @@ def test_more_bytes_than_announced_without_a_length(service: Any) -> None:
     client, _ = service
     upload, file = begin(client, b"12345")
     chunks = (bytes([65]) for _ in range(10))
-    answer = client.patch(f"/uploads/{upload}/files/{file}", content=chunks, headers={**bearer("alice"), **TUS, "Upload-Offset": "0"})
+    answer = client.patch(
+        f"/uploads/{upload}/files/{file}", content=chunks, headers={**bearer("alice"), **TUS, "Upload-Offset": "0"}
+    )
     assert answer.status_code == 413
     assert int(head(client, upload, file).headers["Upload-Offset"]) <= 5
 
@@ -87,9 +97,11 @@ def test_an_upload_is_its_owners(service: Any, user: str) -> None:
     upload, file = begin(client)
     unknown = client.get(f"/uploads/{'0' * 32}", headers=bearer(user))
     answers = [
-        client.get(f"/uploads/{upload}", headers=bearer(user)), patch(client, upload, file, 0, b"x", user),
+        client.get(f"/uploads/{upload}", headers=bearer(user)),
+        patch(client, upload, file, 0, b"x", user),
         client.post(f"/uploads/{upload}/files/{file}/digest", json={"sha256": "0" * 64}, headers=bearer(user)),
-        client.post(f"/uploads/{upload}/complete", headers=bearer(user)), client.delete(f"/uploads/{upload}", headers=bearer(user)),
+        client.post(f"/uploads/{upload}/complete", headers=bearer(user)),
+        client.delete(f"/uploads/{upload}", headers=bearer(user)),
     ]
     assert [answer.status_code for answer in answers] == [404] * 5
     assert {answer.content for answer in answers} == {unknown.content}
@@ -145,7 +157,10 @@ def test_completion_makes_one_run(service: Any) -> None:
 def test_the_same_key_gives_the_same_upload(service: Any) -> None:
     client, _ = service
     body = {"project": "demo", "title": "T", "files": [{"path": "a", "size": 1}]}
-    ids = [client.post("/uploads", json=body, headers={**bearer(u), "Idempotency-Key": "k"}).json()["id"] for u in ("alice", "alice", "bob")]
+    ids = [
+        client.post("/uploads", json=body, headers={**bearer(u), "Idempotency-Key": "k"}).json()["id"]
+        for u in ("alice", "alice", "bob")
+    ]
     assert ids[0] == ids[1] != ids[2]
 
 

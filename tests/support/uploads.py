@@ -35,7 +35,9 @@ def announce(client: TestClient, files: Mapping[str, bytes], *, user: str = "ali
 
 
 def patch(client: TestClient, upload: str, file: str, offset: int, data: bytes, user: str = "alice") -> Any:
-    return client.patch(f"/uploads/{upload}/files/{file}", content=data, headers={**bearer(user), **TUS, "Upload-Offset": str(offset)})
+    return client.patch(
+        f"/uploads/{upload}/files/{file}", content=data, headers={**bearer(user), **TUS, "Upload-Offset": str(offset)}
+    )
 
 
 def send(client: TestClient, files: Mapping[str, bytes], *, user: str = "alice", **more: Any) -> dict[str, Any]:

@@ -23,9 +23,18 @@ Word = Annotated[str | None, Query(max_length=100)]
 
 @router.get("/entries")
 def list_entries(
-    context: ContextDep, actor: CallerDep, project: ProjectName | None = None, q: Annotated[str, Query(max_length=200)] = "",
-    data_type: Word = None, file_format: Word = None, execution: Word = None, dataset: Identifier | None = None,
-    version: Annotated[int | None, Query(ge=1, le=10**9)] = None, sort: Sort = "-created_at", offset: Offset = 0, limit: Limit = 100,
+    context: ContextDep,
+    actor: CallerDep,
+    project: ProjectName | None = None,
+    q: Annotated[str, Query(max_length=200)] = "",
+    data_type: Word = None,
+    file_format: Word = None,
+    execution: Word = None,
+    dataset: Identifier | None = None,
+    version: Annotated[int | None, Query(ge=1, le=10**9)] = None,
+    sort: Sort = "-created_at",
+    offset: Offset = 0,
+    limit: Limit = 100,
 ) -> EntryPage:
     """Entries of the newest versions in the caller's projects. `q` is a part of the name, in any case; ties go by id.
 

@@ -93,7 +93,9 @@ def _downloadable(session: Session, actor: Actor, dataset_id: str) -> tuple[Data
 
 
 def _version(session: Session, dataset: Dataset, number: int) -> DatasetVersion:
-    version = session.scalar(select(DatasetVersion).where(DatasetVersion.dataset_id == dataset.id, DatasetVersion.number == number))
+    version = session.scalar(
+        select(DatasetVersion).where(DatasetVersion.dataset_id == dataset.id, DatasetVersion.number == number)
+    )
     if version is None:
         raise not_found()
     return version

@@ -89,7 +89,7 @@ def head(upload_id: Identifier, file_id: Identifier, context: ContextDep, actor:
 
 @router.patch("/uploads/{upload_id}/files/{file_id}", status_code=204, max_body_size=STREAMED_BODY)
 async def patch(upload_id: Identifier, file_id: Identifier, request: Request, context: ContextDep, actor: CallerDep) -> Response:
-    """tus 1.0.0, PATCH: the next bytes. 409 for a wrong offset, 423 while another request sends this file, 413 beyond its size."""
+    """tus 1.0.0, PATCH: the next bytes. 409: wrong offset; 423: another request sends this file; 413: beyond its size."""
     offset, length = _headers(request)
     file = await run_in_threadpool(_open_file, context, actor, upload_id, file_id)
     if length is not None and offset + length > file.size:

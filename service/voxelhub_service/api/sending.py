@@ -31,4 +31,6 @@ def file_answer(request: Request, path: Path, tag: str, media_type: str, name: s
     headers = {**SAFE, "ETag": f'"{tag}"', "Content-Disposition": disposition(name, attachment=attachment)}
     if f'"{tag}"' in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    return FileResponse(path, media_type=media_type, headers={**headers, "Last-Modified": formatdate(path.stat().st_mtime, usegmt=True)})
+    return FileResponse(
+        path, media_type=media_type, headers={**headers, "Last-Modified": formatdate(path.stat().st_mtime, usegmt=True)}
+    )

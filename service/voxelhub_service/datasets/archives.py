@@ -45,7 +45,9 @@ class Member:
 def ending_of(name: str) -> str:
     """The archive ending of a file name, '' for another file."""
     lower = name.lower()
-    return next((e for e in (".zip", *sorted(TAR_ENDINGS, key=len, reverse=True)) if lower.endswith(e) and len(lower) > len(e)), "")
+    return next(
+        (e for e in (".zip", *sorted(TAR_ENDINGS, key=len, reverse=True)) if lower.endswith(e) and len(lower) > len(e)), ""
+    )
 
 
 def is_archive(file: Path, name: str) -> bool:
@@ -100,7 +102,9 @@ class _Guard:
         if self._budget.bytes < 0:
             raise self._too_large()
         if self._total > RATIO_FROM and self._total > self._packed * self._budget.ratio:
-            raise _refused(self._shown, f"It grows more than {self._budget.ratio} times when unpacked, as archives made to do harm do.")
+            raise _refused(
+                self._shown, f"It grows more than {self._budget.ratio} times when unpacked, as archives made to do harm do."
+            )
 
     def _too_large(self) -> Problem:
         return _refused(self._shown, "Unpacked it is larger than the project or the service allows.")
@@ -161,7 +165,11 @@ def _write(source: IO[bytes], target: Path, path: str, guard: _Guard) -> Member:
 
 
 def _broken(shown: str) -> Problem:
-    return invalid("archive_broken", f"“{shown}” is not a whole archive: it cannot be unpacked.", "Make or copy it again, or bring it in without unpacking.")
+    return invalid(
+        "archive_broken",
+        f"“{shown}” is not a whole archive: it cannot be unpacked.",
+        "Make or copy it again, or bring it in without unpacking.",
+    )
 
 
 def _refused(shown: str, reason: str, fix: str = "Unpack it yourself and bring in the files that you need.") -> Problem:

@@ -77,7 +77,12 @@ def _where(session: Session, query: Query, projects: Sequence[Project]) -> tuple
             DatasetVersion.dataset_id == query.dataset, DatasetVersion.number == query.version, Dataset.trashed_at.is_(None)))
     else:
         parts.append("visible = 1")
-    for name, column in (("data_type", "data_type"), ("file_format", "file_format"), ("execution", "execution"), ("dataset", "dataset_id")):
+    for name, column in (
+        ("data_type", "data_type"),
+        ("file_format", "file_format"),
+        ("execution", "execution"),
+        ("dataset", "dataset_id"),
+    ):
         if (value := getattr(query, name)) is not None:
             parts.append(f"{column} = :{name}")
             values[name] = value

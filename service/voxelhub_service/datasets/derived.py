@@ -106,8 +106,15 @@ def _convert(context: Context, inputs: Path, outputs: Path) -> None:
     else:
         command = [*LIMITED, str(program), *options, str(outputs), str(inputs)]
     try:
-        subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=TIME_LIMIT,
-                       start_new_session=True, preexec_fn=shield_devices if context.settings.isolation else None)
+        subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=TIME_LIMIT,
+            start_new_session=True,
+            preexec_fn=shield_devices if context.settings.isolation else None,
+        )
     except subprocess.TimeoutExpired:
         raise invalid("preview_too_slow", "This series takes too long to be shown as a volume.",
                       "Work with its files in a notebook.") from None

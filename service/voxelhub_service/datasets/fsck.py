@@ -66,7 +66,9 @@ def rows_of_files(context: Context, deep: bool) -> list[Finding]:
                 for path in sorted(dataset_folder.iterdir()):
                     name = path.name.removesuffix(".sha256")
                     if name not in versions and not _young(path):
-                        findings.append(Finding(f"{where}/{path.name} belongs to no version.", "remove it", partial(_remove, path)))
+                        findings.append(
+                            Finding(f"{where}/{path.name} belongs to no version.", "remove it", partial(_remove, path))
+                        )
                     elif path.is_dir() and name in versions:
                         findings += _strays(session, path, versions[name], where)
                 if not versions and not any(dataset_folder.iterdir()) and not _young(dataset_folder):
@@ -103,7 +105,7 @@ def manifests(context: Context, deep: bool) -> list[Finding]:
 
 
 def leftovers(context: Context, deep: bool) -> list[Finding]:
-    """Nothing lies in staging or among the uploads that no open upload or unfinished run owns; no reservation outlives its upload."""
+    """No bytes in staging or among uploads without an open upload or unfinished run; no reservation outlives its upload."""
     findings = []
     with reading(context.engine) as session:
         uploads = set(session.scalars(select(Upload.id).where(Upload.state.in_(("open", "importing")))))
@@ -113,10 +115,14 @@ def leftovers(context: Context, deep: bool) -> list[Finding]:
                 for project in session.scalars(select(Project))}
     for path in sorted(context.settings.uploads_dir.iterdir()):
         if path.name not in uploads and not _young(path):
-            findings.append(Finding(f"The bytes of upload {path.name} belong to no open upload.", "remove them", partial(_remove, path)))
+            findings.append(
+                Finding(f"The bytes of upload {path.name} belong to no open upload.", "remove them", partial(_remove, path))
+            )
     for path in sorted(context.settings.staging_dir.iterdir()):
         if path.name != "publish.lock" and path.name.split(".")[0] not in runs and not _young(path):
-            findings.append(Finding(f"What was staged as {path.name} belongs to no unfinished run.", "remove it", partial(_remove, path)))
+            findings.append(
+                Finding(f"What was staged as {path.name} belongs to no unfinished run.", "remove it", partial(_remove, path))
+            )
     for reservation, holder in held:
         if holder.removeprefix("upload:") not in uploads:
             findings.append(Finding(f"Quota is set aside for {holder}, which has ended.", "release it",

@@ -101,7 +101,9 @@ def _verify(source: Path, file: UploadFile, bar: Bar) -> None:
     if size != file.size:
         raise conflict("bytes_missing", f"“{shown}” did not arrive whole.", "Upload the files again.")
     if storage.sha256_of(source) != file.sha256:
-        raise invalid("digest_differs", f"“{shown}” arrived changed: its SHA-256 is not the one that was sent.", "Upload it again.")
+        raise invalid(
+            "digest_differs", f"“{shown}” arrived changed: its SHA-256 is not the one that was sent.", "Upload it again."
+        )
     bar.add(file.size, "Checking the files")
 
 
@@ -129,7 +131,11 @@ def _unpack(
     for member in archives.unpack(source, path, target / folder, budget, lambda size: bar.add(0, "Unpacking")):
         inner = f"{folder}/{member.path}"
         if reason := names.refusal(inner):
-            raise invalid("archive_refused", f"“{names.printable(path)}” was not unpacked. {reason}", "Unpack it yourself and shorten the names.")
+            raise invalid(
+                "archive_refused",
+                f"“{names.printable(path)}” was not unpacked. {reason}",
+                "Unpack it yourself and shorten the names.",
+            )
         digests[inner] = _verified(target / inner, member.sha256)
 
 

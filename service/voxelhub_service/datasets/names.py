@@ -47,7 +47,9 @@ def first_refusal(paths: Iterable[str]) -> str | None:
 
 def printable(name: str) -> str:
     """A file's name as it may stand in a sentence: no control or direction characters, at most 80 characters."""
-    text = "".join(c if c.isprintable() and unicodedata.category(c) not in {"Cf", "Co", "Cs"} else "\N{REPLACEMENT CHARACTER}" for c in name)
+    text = "".join(
+        c if c.isprintable() and unicodedata.category(c) not in {"Cf", "Co", "Cs"} else "\N{REPLACEMENT CHARACTER}" for c in name
+    )
     return text if len(text) <= 80 else f"{text[:40]}…{text[-38:]}"
 
 

@@ -102,7 +102,14 @@ def parse(head: bytes) -> Header:
 
 
 def _checked(
-    order: Literal["<", ">"], dim: tuple[int, ...], pixdim: tuple[float, ...], code: int, bits: int, offset: float, slope: float, inter: float,
+    order: Literal["<", ">"],
+    dim: tuple[int, ...],
+    pixdim: tuple[float, ...],
+    code: int,
+    bits: int,
+    offset: float,
+    slope: float,
+    inter: float,
     header_size: int,
 ) -> Header:
     rank = dim[0]
@@ -141,7 +148,12 @@ def _voxels(stream: IO[bytes], header: Header, all_of_it: bool) -> int | None:
 
 def _add_labels(values: set[Any], block: Any) -> set[Any] | None:
     distinct = np.unique(block)
-    if distinct.size > MAX_LABELS or not np.all(np.isfinite(distinct)) or np.any(distinct < 0) or np.any(distinct != np.round(distinct)):
+    if (
+        distinct.size > MAX_LABELS
+        or not np.all(np.isfinite(distinct))
+        or np.any(distinct < 0)
+        or np.any(distinct != np.round(distinct))
+    ):
         return None
     values.update(int(value) for value in distinct)
     return values if len(values) <= MAX_LABELS else None

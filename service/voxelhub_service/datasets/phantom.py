@@ -30,7 +30,10 @@ class Phantom:
 
 
 def make_phantom() -> Phantom:
-    axes = [origin + spacing * np.arange(count) for origin, spacing, count in zip(ORIGIN, SPACING, (COLUMNS, ROWS, SLICES), strict=True)]
+    axes = [
+        origin + spacing * np.arange(count)
+        for origin, spacing, count in zip(ORIGIN, SPACING, (COLUMNS, ROWS, SLICES), strict=True)
+    ]
     x, y, z = np.meshgrid(*axes, indexing="ij")
     body = (x / 160) ** 2 + ((y - 20) / 115) ** 2 < 1
     ct = np.where(body, 40.0, -1000.0)
@@ -75,18 +78,50 @@ def _write_slice(path: Path, pixels: Any, number: int) -> None:
     meta.TransferSyntaxUID, meta.ImplementationClassUID = ExplicitVRLittleEndian, uid("implementation")
     data = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
     values: dict[str, Any] = {
-        "SpecificCharacterSet": "ISO_IR 192", "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"], "SOPClassUID": CTImageStorage,
-        "SOPInstanceUID": meta.MediaStorageSOPInstanceUID, "StudyDate": "20260101", "StudyTime": "120000", "AccessionNumber": "",
-        "Modality": "CT", "Manufacturer": "VoxelHub", "StudyDescription": "Synthetic phantom", "SeriesDescription": "Chest phantom",
-        "ReferringPhysicianName": "", "PatientName": "Phantom^Synthetic", "PatientID": "PHANTOM", "PatientBirthDate": "",
-        "PatientSex": "O", "PatientIdentityRemoved": "YES", "DeidentificationMethod": "synthetic, never a person", "SliceThickness": str(SPACING[2]), "KVP": "120",
-        "PatientPosition": "HFS", "StudyInstanceUID": uid("study"), "SeriesInstanceUID": uid("series"), "StudyID": "1",
-        "SeriesNumber": "1", "AcquisitionNumber": "1", "InstanceNumber": str(number + 1),
+        "SpecificCharacterSet": "ISO_IR 192",
+        "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"],
+        "SOPClassUID": CTImageStorage,
+        "SOPInstanceUID": meta.MediaStorageSOPInstanceUID,
+        "StudyDate": "20260101",
+        "StudyTime": "120000",
+        "AccessionNumber": "",
+        "Modality": "CT",
+        "Manufacturer": "VoxelHub",
+        "StudyDescription": "Synthetic phantom",
+        "SeriesDescription": "Chest phantom",
+        "ReferringPhysicianName": "",
+        "PatientName": "Phantom^Synthetic",
+        "PatientID": "PHANTOM",
+        "PatientBirthDate": "",
+        "PatientSex": "O",
+        "PatientIdentityRemoved": "YES",
+        "DeidentificationMethod": "synthetic, never a person",
+        "SliceThickness": str(SPACING[2]),
+        "KVP": "120",
+        "PatientPosition": "HFS",
+        "StudyInstanceUID": uid("study"),
+        "SeriesInstanceUID": uid("series"),
+        "StudyID": "1",
+        "SeriesNumber": "1",
+        "AcquisitionNumber": "1",
+        "InstanceNumber": str(number + 1),
         "ImagePositionPatient": [str(ORIGIN[0]), str(ORIGIN[1]), str(ORIGIN[2] + number * SPACING[2])],
-        "ImageOrientationPatient": ["1", "0", "0", "0", "1", "0"], "FrameOfReferenceUID": uid("frame"), "PositionReferenceIndicator": "",
-        "SamplesPerPixel": 1, "PhotometricInterpretation": "MONOCHROME2", "Rows": ROWS, "Columns": COLUMNS,
-        "PixelSpacing": [str(SPACING[1]), str(SPACING[0])], "BitsAllocated": 16, "BitsStored": 16, "HighBit": 15,
-        "PixelRepresentation": 1, "WindowCenter": "40", "WindowWidth": "400", "RescaleIntercept": "0", "RescaleSlope": "1",
+        "ImageOrientationPatient": ["1", "0", "0", "0", "1", "0"],
+        "FrameOfReferenceUID": uid("frame"),
+        "PositionReferenceIndicator": "",
+        "SamplesPerPixel": 1,
+        "PhotometricInterpretation": "MONOCHROME2",
+        "Rows": ROWS,
+        "Columns": COLUMNS,
+        "PixelSpacing": [str(SPACING[1]), str(SPACING[0])],
+        "BitsAllocated": 16,
+        "BitsStored": 16,
+        "HighBit": 15,
+        "PixelRepresentation": 1,
+        "WindowCenter": "40",
+        "WindowWidth": "400",
+        "RescaleIntercept": "0",
+        "RescaleSlope": "1",
         "RescaleType": "HU",
     }
     for keyword, value in values.items():

@@ -76,12 +76,26 @@ def _insert_rows(session: Session, dataset: Dataset, version: DatasetVersion, or
     entries, files = [], []
     for one in order.entries:
         entry_id = new_id()
-        entries.append({
-            "id": entry_id, "version_id": version.id, "dataset_id": dataset.id, "project_id": dataset.project_id, "visible": visible,
-            "name": one.name, "folded": fold(one.name), "path": one.path, "kind": one.kind, "data_type": one.data_type,
-            "file_format": one.file_format, "n_files": len(one.files), "size": sum(order.files[path].size for path in one.files),
-            "execution": order.execution, "created_at": now, "meta": one.meta,
-        })
+        entries.append(
+            {
+                "id": entry_id,
+                "version_id": version.id,
+                "dataset_id": dataset.id,
+                "project_id": dataset.project_id,
+                "visible": visible,
+                "name": one.name,
+                "folded": fold(one.name),
+                "path": one.path,
+                "kind": one.kind,
+                "data_type": one.data_type,
+                "file_format": one.file_format,
+                "n_files": len(one.files),
+                "size": sum(order.files[path].size for path in one.files),
+                "execution": order.execution,
+                "created_at": now,
+                "meta": one.meta,
+            }
+        )
         files += [{"id": new_id(), "version_id": version.id, "entry_id": entry_id, "path": path,
                    "size": order.files[path].size, "sha256": order.files[path].sha256} for path in one.files]
     session.execute(insert(Entry), entries)

@@ -28,7 +28,14 @@ TAGS = [
     "PhotometricInterpretation",
 ]
 PROJECTIONS = {"MG", "CR", "DX", "IO", "PX", "XC", "ES", "GM", "OP", "OT", "SM"}
-NAMES = {"SEG": "Segmentation", "SR": "Report", "RTSTRUCT": "Structures", "RTPLAN": "Plan", "PR": "Presentation", "KO": "Key objects"}
+NAMES = {
+    "SEG": "Segmentation",
+    "SR": "Report",
+    "RTSTRUCT": "Structures",
+    "RTPLAN": "Plan",
+    "PR": "Presentation",
+    "KO": "Key objects",
+}
 KNOWN_VRS = {
     b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO", b"LT", b"OB", b"OD", b"OF", b"OL", b"OV", b"OW",
     b"PN", b"SH", b"SL", b"SQ", b"SS", b"ST", b"SV", b"TM", b"UC", b"UI", b"UL", b"UN", b"UR", b"US", b"UT", b"UV",
@@ -63,7 +70,15 @@ def looks_like_dicom(head: bytes) -> bool:
         return False
     if head[4:6] in KNOWN_VRS:
         return True
-    return int.from_bytes(head[4:8], "little") <= 128 and head[2:4] in (b"\0\0", b"\1\0", b"\5\0", b"\x08\0", b"\x12\0", b"\x16\0", b"\x18\0")
+    return int.from_bytes(head[4:8], "little") <= 128 and head[2:4] in (
+        b"\0\0",
+        b"\1\0",
+        b"\5\0",
+        b"\x08\0",
+        b"\x12\0",
+        b"\x16\0",
+        b"\x18\0",
+    )
 
 
 def read_instance(file: Path, path: str) -> Instance | None:
@@ -240,7 +255,9 @@ def _describe(some: list[Instance], paths: Sequence[str], counters: dict[str, in
     name = f"{what} {counters[what]}" + (f" ({slices} {'slices' if len(some) > 1 else 'frames'})" if slices > 1 and image else "")
     flat = first.modality in PROJECTIONS or (slices == 1 and len(some) == 1)
     kind = "file" if not image or first.modality == "SEG" else "image" if flat and len(some) == 1 and slices == 1 else "series"
-    return Description(name, _folder(files, paths), kind, vocabulary().of_modality(first.modality), "dicom", files, _meta(some, slices, image))
+    return Description(
+        name, _folder(files, paths), kind, vocabulary().of_modality(first.modality), "dicom", files, _meta(some, slices, image)
+    )
 
 
 def _meta(some: list[Instance], slices: int, image: bool) -> dict[str, Any]:

@@ -75,15 +75,23 @@ def _version_out(version: DatasetVersion, folder: str) -> VersionOut:
     )
 
 
-def change_dataset(context: Context, session: Session, actor: Actor, dataset_id: str, title: str | None, description: str | None) -> Dataset:
+def change_dataset(
+    context: Context, session: Session, actor: Actor, dataset_id: str, title: str | None, description: str | None
+) -> Dataset:
     dataset, project = dataset_for(session, actor, dataset_id, "dataset.write", trashed=False)
     if title is not None and title != dataset.title and _titled(session, project.id, title) is not None:
         raise conflict("title_taken", "Another dataset of the project has this title.", "Choose another title.")
-    changed = [name for name, value in (("title", title), ("description", description)) if value is not None and getattr(dataset, name) != value]
+    changed = [
+        name
+        for name, value in (("title", title), ("description", description))
+        if value is not None and getattr(dataset, name) != value
+    ]
     dataset.title = dataset.title if title is None else title
     dataset.description = dataset.description if description is None else description
     if changed:
-        context.audit.append(session, actor, "dataset.change", f"dataset:{dataset.id}", detail={"project": project.name, "changed": changed})
+        context.audit.append(
+            session, actor, "dataset.change", f"dataset:{dataset.id}", detail={"project": project.name, "changed": changed}
+        )
         emit(session, "dataset", dataset.id, project_id=project.id)
     return dataset
 
@@ -102,7 +110,9 @@ def restore(context: Context, session: Session, actor: Actor, dataset_id: str) -
     if _titled(session, project.id, dataset.title) is not None:
         raise conflict("title_taken", "Meanwhile another dataset of the project has this title.", "Rename that one first.")
     dataset.trashed_at = dataset.trashed_by = None
-    last = select(DatasetVersion.id).where(DatasetVersion.dataset_id == dataset.id).order_by(DatasetVersion.number.desc()).limit(1)
+    last = (
+        select(DatasetVersion.id).where(DatasetVersion.dataset_id == dataset.id).order_by(DatasetVersion.number.desc()).limit(1)
+    )
     session.execute(update(Entry).where(Entry.version_id == last.scalar_subquery()).values(visible=True))
     context.audit.append(session, actor, "dataset.restore", f"dataset:{dataset.id}", detail={"project": project.name})
     emit(session, "dataset", dataset.id, project_id=project.id)

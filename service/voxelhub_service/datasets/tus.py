@@ -114,12 +114,16 @@ class Receiver:
             except StopAsyncIteration:
                 return
             except TimeoutError:
-                raise Problem(408, "idle", f"No byte arrived for {idle} seconds; what came is kept.", "Resume the upload.") from None
+                raise Problem(
+                    408, "idle", f"No byte arrived for {idle} seconds; what came is kept.", "Resume the upload."
+                ) from None
             except ClientDisconnect:
                 raise Problem(400, "gone", "The connection ended; what came is kept.", "Resume the upload.") from None
             if self.offset + len(self._buffer) + len(chunk) > self._file.size:
                 self._buffer.clear()
-                raise Problem(413, "too_many_bytes", "More bytes came than this file was announced to have.", "Start the upload again.")
+                raise Problem(
+                    413, "too_many_bytes", "More bytes came than this file was announced to have.", "Start the upload again."
+                )
             self._buffer += chunk
             if len(self._buffer) >= BLOCK:
                 await run_in_threadpool(self._write)

@@ -30,8 +30,12 @@ from .vocabulary import vocabulary
 
 log = logging.getLogger(__name__)
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
-CLINICAL = ("clinical_door", "This project is clinical: data comes in only through the clinical door, which removes what identifies patients, "
-            "and that is not built yet.", "Choose an open project, or ask an administrator to open this one.")
+CLINICAL = (
+    "clinical_door",
+    "This project is clinical: data comes in only through the clinical door, which removes what identifies patients, "
+    "and that is not built yet.",
+    "Choose an open project, or ask an administrator to open this one.",
+)
 
 
 def target_project(session: Session, actor: Actor, name: str) -> Project:
@@ -177,8 +181,16 @@ def complete(context: Context, actor: Actor, upload_id: str) -> Run:
         project = session.get_one(Project, upload.project_id)
         if not project.open:
             raise conflict(*CLINICAL)
-        run = Run(number=next_number(session, project.id), project_id=project.id, owner=actor.name, kind="import",
-                  title=f"Import {upload.title}"[:200], reason="Waits for its turn.", upload_id=upload.id, output_dataset=upload.title)
+        run = Run(
+            number=next_number(session, project.id),
+            project_id=project.id,
+            owner=actor.name,
+            kind="import",
+            title=f"Import {upload.title}"[:200],
+            reason="Waits for its turn.",
+            upload_id=upload.id,
+            output_dataset=upload.title,
+        )
         session.add(run)
         session.flush()
         upload.run_id, upload.state = run.id, "importing"

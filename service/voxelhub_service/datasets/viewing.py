@@ -76,13 +76,19 @@ def content_of(context: Context, entry: Entry, folder: Path, files: list[File]) 
         path, key = derived.nifti_of(context, folder, files)
         return Content(path, key, "application/gzip", f"{entry.id}.nii.gz")
     file = files[0]
-    media_type = "text/plain; charset=utf-8" if view.kind in ("table", "text") else vocabulary().file_formats[entry.file_format].media_type
-    return Content(present(folder / file.path), file.sha256, media_type, PurePosixPath(file.path).name, view.kind in ("table", "text"))
+    media_type = (
+        "text/plain; charset=utf-8" if view.kind in ("table", "text") else vocabulary().file_formats[entry.file_format].media_type
+    )
+    return Content(
+        present(folder / file.path), file.sha256, media_type, PurePosixPath(file.path).name, view.kind in ("table", "text")
+    )
 
 
 def present(path: Path) -> Path:
     if not path.is_file():
-        raise Problem(410, "file_missing", "The file is missing from the storage.", "An administrator finds it with `voxelhub fsck`.")
+        raise Problem(
+            410, "file_missing", "The file is missing from the storage.", "An administrator finds it with `voxelhub fsck`."
+        )
     return path
 
 

@@ -41,7 +41,9 @@ class Vocabulary:
         if data_type is not None and data_type not in self.data_types:
             raise invalid("unknown_data_type", "This data type is not in the vocabulary.", "Choose one of the listed data types.")
         if file_format is not None and file_format not in self.file_formats:
-            raise invalid("unknown_file_format", "This file format is not in the vocabulary.", "Choose one of the listed file formats.")
+            raise invalid(
+                "unknown_file_format", "This file format is not in the vocabulary.", "Choose one of the listed file formats."
+            )
 
     def of_modality(self, modality: str) -> str:
         """The data type of a DICOM modality; `dicom-object` for one that nobody listed."""

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from ..context import Context
 from ..database import reading
-from ..datasets import storage
 from ..datasets.publish import Choice, publish, undo
 from ..executors.folder import RunFolder, read_json
 from ..models import DatasetVersion, Run, Upload
@@ -81,9 +80,7 @@ def tidy(context: Context, run_id: str) -> None:
     folder = RunFolder(context.settings.runs_dir / run_id)
     for gone in (folder.inputs, folder.path / "inputs.part", folder.path / "tmp"):
         shutil.rmtree(gone, ignore_errors=True)
-    if run is not None and run.state != "succeeded":
-        undo(context, run_id)
-    storage.remove_tree(staged_folder(context, run_id))
+    undo(context, run_id)  # of a version that was registered it drops only the journal
     if run is not None and run.upload_id:
         shutil.rmtree(context.settings.uploads_dir / run.upload_id, ignore_errors=True)
     (folder.path / "open").unlink(missing_ok=True)
