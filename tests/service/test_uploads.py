@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 from support.service import bearer, make_service
-from support.uploads import TUS, announce, bring_in, open_project, patch, project_row, send, sha256
+from support.uploads import TUS, announce, bring_in, open_project, patch, project_row, publish_import, send, sha256
 from voxelhub_service.database import reading, writing
 from voxelhub_service.datasets import tus, uploads
 from voxelhub_service.models import AuditEvent, Reservation, Upload, UploadFile, utcnow
@@ -270,3 +271,26 @@ def test_offsets_are_committed(service: Any) -> None:
     assert run["state"] == "queued"
     with reading(context.engine) as session:
         assert session.scalars(select(UploadFile.committed)).one() == len(DATA)
+
+
+def test_a_disk_that_is_really_full(service: Any) -> None:
+    """A file system of 1 MiB under the uploads: what fits is kept, and the rest follows when there is room."""
+    client, context = service
+    folder = str(context.settings.uploads_dir)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"only root mounts a small file system: {mounted.stderr.strip()}")
+    try:
+        upload, file = begin(client)
+        answer = patch(client, upload, file, 0, DATA)
+        assert (answer.status_code, answer.json()["code"]) == (507, "disk_full")
+        kept = int(head(client, upload, file).headers["Upload-Offset"])
+        assert 0 < kept < len(DATA)
+        subprocess.run(["mount", "-o", "remount,size=8m", folder], check=True)
+        assert patch(client, upload, file, kept, DATA[kept:]).status_code == 204
+        sent = client.post(f"/uploads/{upload}/files/{file}/digest", json={"sha256": sha256(DATA)}, headers=bearer("alice"))
+        assert sent.status_code == 200
+        run = client.post(f"/uploads/{upload}/complete", headers=bearer("alice")).json()
+        assert publish_import(context, run["id"]).size == len(DATA), "copied, because links do not cross file systems"
+    finally:
+        subprocess.run(["umount", folder], check=True)
