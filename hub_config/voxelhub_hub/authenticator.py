@@ -25,13 +25,14 @@ from traitlets import Int, Unicode
 
 from .backchannel import BackchannelHandler
 from .claims import allowed, groups_of
-from .eviction import Evictions
+from .eviction import Evictions, subject_of
 from .logout import CallbackHandler, LoginHandler, LogoutHandler, remember_session, unverified
 
 # JupyterHub 6.1.1 reads this attribute before it sets it when a cookie request's refresh fails.
 BaseHandler._token_authenticated = False
 
-SILENCE = 5.0  # seconds without questions after Keycloak did not answer one, so that not every page waits for it
+RECENT = 3600.0  # seconds after a good answer in which a user without a server is asked about, too
+SILENCE = 10.0  # seconds without questions after Keycloak did not answer one, so that not every page waits for it
 TIMES = {"connect_timeout": 3.0, "request_timeout": 10.0}
 TOKENS = ("access_token", "refresh_token", "id_token")
 
@@ -45,7 +46,7 @@ class VoxelHubAuthenticator(GenericOAuthenticator):  # type: ignore[misc]
 
     token_min_life = Int(30, help="Seconds an access token must still live, or it is refreshed first.").tag(config=True)
     outage_grace = Int(90, help="Seconds that known users stay signed in while Keycloak does not answer.").tag(config=True)
-    issuer = Unicode(help="The realm's address, as in the `iss` of its tokens.").tag(config=True)
+    realm_url = Unicode(help="The realm's address on this machine.").tag(config=True)
     logout_url_at_provider = Unicode(help="Keycloak's end_session_endpoint.").tag(config=True)
     after_logout_url = Unicode(help="Registered post-logout redirect URI.").tag(config=True)
     standings = AnyTrait(help="voxelhub_hub.standing.Standings.").tag(config=True)
@@ -57,6 +58,7 @@ class VoxelHubAuthenticator(GenericOAuthenticator):  # type: ignore[misc]
         self.auth_state_groups_key = lambda state: groups_of(state[self.user_auth_state_key])
         self._locks: dict[str, asyncio.Lock] = {}
         self._good: dict[str, float] = {}  # user name -> monotonic time of the last good answer
+        self._stood: dict[str, float] = {}  # the same for the directory's answers, which need no session
         self._names: dict[str, str] = {}  # sub -> user name, for back-channel logout
         self._silent_until = 0.0
         self.evictions: Evictions | None = None
@@ -65,7 +67,7 @@ class VoxelHubAuthenticator(GenericOAuthenticator):  # type: ignore[misc]
     def get_handlers(self, app: Any) -> list[Any]:
         """Called once, in the hub's event loop: where our own periodic work starts."""
         self.users = app.users
-        self.evictions = Evictions(app, self.standings, self.report)
+        self.evictions = Evictions(app, self.standings, self.report, self._recent, self._note_stands)
         self.evictions.start()
         return [*super().get_handlers(app), (r"/backchannel-logout", BackchannelHandler)]
 
@@ -75,7 +77,7 @@ class VoxelHubAuthenticator(GenericOAuthenticator):  # type: ignore[misc]
         """Whether Keycloak answers now; asked before a browser is sent there or its session is ended there."""
         try:
             async with httpx.AsyncClient(trust_env=False, timeout=httpx.Timeout(4, connect=2)) as client:
-                return (await client.get(self.issuer)).status_code == 200
+                return (await client.get(self.realm_url)).status_code == 200
         except httpx.HTTPError:
             return False
 
@@ -99,6 +101,10 @@ class VoxelHubAuthenticator(GenericOAuthenticator):  # type: ignore[misc]
         self._note_good(model["name"], state)
         return model
 
+    async def update_auth_model(self, auth_model: dict[str, Any]) -> dict[str, Any]:
+        """Nobody holds the hub's own admin role: it opens everyone's server. Administrators have ours, by their group."""
+        return {**auth_model, "admin": False}
+
     async def check_allowed(self, username: str, auth_model: Any) -> bool:
         """Nobody, unless an allowed group says so: not a flag in the hub's database, not a list of names."""
         return auth_model is not None and allowed(auth_model.get("groups") or ())
@@ -113,18 +119,18 @@ class VoxelHubAuthenticator(GenericOAuthenticator):  # type: ignore[misc]
                 return True  # answered while we waited for the lock
             state = await user.get_auth_state()
             if not state or not state.get("refresh_token"):
-                return await self._refuse(user, "no session")
+                return await self._refuse(user, "no session", "")
             if asked < self._silent_until:
                 return self._within_grace(user, state)
             try:
                 model = await self._ask(user, state)
             except Gone as gone:
-                return await self._refuse(user, str(gone))
+                return await self._refuse(user, str(gone), state["refresh_token"])
             except HTTPClientError as error:
                 if error.code not in (400, 401, 403):
                     return self._no_answer(user, state, error)
                 told = error.response.headers.get("WWW-Authenticate", "") if error.response else ""
-                return await self._refuse(user, told or "refused")
+                return await self._refuse(user, told or "refused", state["refresh_token"])
             except Exception as error:
                 return self._no_answer(user, state, error)
             return await self._accept(user, state, model)
@@ -154,9 +160,9 @@ class VoxelHubAuthenticator(GenericOAuthenticator):  # type: ignore[misc]
     async def _accept(self, user: Any, state: dict[str, Any], model: dict[str, Any]) -> Any:
         subject = model["auth_state"][self.user_auth_state_key].get("sub")
         if (model["name"], subject) != (user.name, state[self.user_auth_state_key].get("sub")):
-            return await self._refuse(user, "another person")
+            return await self._refuse(user, "another person", state["refresh_token"])
         if not await self.check_allowed(user.name, model):
-            self._good.pop(user.name, None)
+            self._forget(user.name)
             self._evictions.evict(user, "left the allowed groups")
             return False
         self._note_good(user.name, model["auth_state"])
@@ -164,18 +170,24 @@ class VoxelHubAuthenticator(GenericOAuthenticator):  # type: ignore[misc]
         self._evictions.stop_without_project(user, model["groups"])
         return model
 
-    async def _refuse(self, user: Any, why: str) -> bool:
+    async def _refuse(self, user: Any, why: str, refresh_token: str) -> bool:
         """No. An ended session looks like a deleted account, so the directory is asked which it was."""
-        self._good.pop(user.name, None)
         self.log.warning("access refused to %s: %s", user.name, why)
-        state = await user.get_auth_state() or {}
+        await self._drop_session(user, refresh_token)
         try:
-            standing = await self.standings.of(str((state.get(self.user_auth_state_key) or {}).get("sub", "")), user.name)
+            standing = await self.standings.of(await subject_of(user), user.name)
         except (httpx.HTTPError, KeyError, ValueError):
             return False  # the periodic look decides later
         if not standing.allowed:
             self._evictions.evict(user, standing.reason)
         return False
+
+    async def _drop_session(self, user: Any, refresh_token: str) -> None:
+        """Forget the tokens of a session that is over: no later outage brings it back. A newer sign-in keeps its own."""
+        self._forget(user.name)
+        state = await user.get_auth_state()
+        if state and state.get("refresh_token") and state["refresh_token"] == refresh_token:
+            await user.save_auth_state({self.user_auth_state_key: {"sub": await subject_of(user)}})
 
     def _no_answer(self, user: Any, state: dict[str, Any], error: Exception) -> bool:
         self.log.warning("Keycloak does not answer about %s: %s", user.name, type(error).__name__)
@@ -183,14 +195,29 @@ class VoxelHubAuthenticator(GenericOAuthenticator):  # type: ignore[misc]
         return self._within_grace(user, state)
 
     def _within_grace(self, user: Any, state: dict[str, Any]) -> bool:
-        """The time of the last good answer is in auth_state too, so that a hub restart in an outage logs nobody out."""
-        since = time.monotonic() - self._good[user.name] if user.name in self._good else time.time() - state.get("good_at", 0)
+        """Counted from the last good answer of either kind, so that being idle before an outage costs nobody a session.
+
+        The time is in auth_state too, so that a hub restart in an outage logs nobody out.
+        """
+        last = max(self._good.get(user.name, 0.0), self._stood.get(user.name, 0.0))
+        since = time.monotonic() - last if last else time.time() - state.get("good_at", 0)
         return bool(since < self.outage_grace)
+
+    def _recent(self, name: str) -> bool:
+        return name in self._good and time.monotonic() - self._good[name] < RECENT
+
+    def _note_stands(self, name: str) -> None:
+        self._stood[name] = time.monotonic()
 
     def _note_good(self, name: str, state: dict[str, Any]) -> None:
         self._good[name] = time.monotonic()
         state["good_at"] = time.time()
         self._names[state[self.user_auth_state_key].get("sub", "")] = name
+
+    def _forget(self, name: str) -> None:
+        """No grace for this user until Keycloak answers well again."""
+        self._good.pop(name, None)
+        self._stood.pop(name, None)
 
     @property
     def _evictions(self) -> Evictions:
@@ -204,9 +231,7 @@ class VoxelHubAuthenticator(GenericOAuthenticator):  # type: ignore[misc]
         async with self._locks.setdefault(user.name, asyncio.Lock()):
             state = await user.get_auth_state()
             if state and (not session or unverified(state.get("id_token") or "").get("sid") == session):
-                person = state.get(self.user_auth_state_key) or {}
-                await user.save_auth_state({self.user_auth_state_key: {"sub": person.get("sub", "")}})
-                self._good.pop(user.name, None)
+                await self._drop_session(user, state.get("refresh_token") or "")
         self.report(user.name, "user.logout", "hub", "success", {})
 
     def session_ended(self, subject: str) -> None:
@@ -215,4 +240,4 @@ class VoxelHubAuthenticator(GenericOAuthenticator):  # type: ignore[misc]
         for user in list(self.users.values()):
             if user.name == name:
                 user._auth_refreshed = None
-                self._good.pop(user.name, None)
+                self._forget(user.name)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from voxelhub_service.identity.actor import ADMINS_GROUP
 from voxelhub_service.secrets import ensure_secrets, read_secret
 from voxelhub_service.settings import Settings, is_loopback
 from voxelhub_spawner.gpus import GpuPool, detect_gpus
@@ -69,7 +70,8 @@ def hub(c: Any, settings: Settings, hub_dir: Path) -> None:
     headers = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
     if settings.base_url.startswith("https://"):  # TLS here, or at a proxy in front
         headers["Strict-Transport-Security"] = "max-age=31536000"
-    c.JupyterHub.tornado_settings = {"headers": headers}
+    # Lax, not Strict: the way back from Keycloak is a navigation from another site, and must bring the state cookie.
+    c.JupyterHub.tornado_settings = {"headers": headers, "cookie_options": {"samesite": "Lax"}}
 
 
 def services(c: Any, settings: Settings) -> None:
@@ -86,6 +88,10 @@ def services(c: Any, settings: Settings) -> None:
     ]
     c.JupyterHub.load_roles = [
         {"name": "user", "scopes": ["self", SERVICE_ACCESS]},
+        # Not the hub's own role `admin`, which opens everyone's server and makes everyone's tokens: see people, end servers.
+        {"name": "voxelhub-administrator", "groups": [ADMINS_GROUP], "scopes": [
+            "admin-ui", "list:users", "read:users", "read:servers", "delete:servers", "list:groups", "read:groups", "read:hub",
+            "list:services", "read:services"]},
         # auth_state holds the access token that the service hands out to the user's own kernels.
         {"name": "voxelhub-service", "services": ["voxelhub"], "scopes": ["read:users", "read:groups", "admin:auth_state"]},
         {"name": "voxelhub-culler", "services": ["culler"],
@@ -100,26 +106,26 @@ def proxy_url(settings: Settings) -> str:
 
 
 def authenticator(c: Any, settings: Settings, audit: AuditClient) -> None:
-    connect = f"{settings.issuer}/protocol/openid-connect"
+    outside, here = (f"{realm}/protocol/openid-connect" for realm in (settings.issuer, settings.realm_url))
     c.JupyterHub.authenticator_class = VoxelHubAuthenticator
     a = c.VoxelHubAuthenticator
     a.client_id, a.client_secret = HUB_CLIENT, read_secret(settings.secrets_dir, "oidc-client-secret")
     a.oauth_callback_url = f"{settings.base_url}/hub/oauth_callback"
-    a.authorize_url, a.token_url, a.userdata_url = f"{connect}/auth", f"{connect}/token", f"{connect}/userinfo"
-    a.logout_url_at_provider, a.after_logout_url = f"{connect}/logout", f"{settings.base_url}/hub/login"
-    a.issuer = settings.issuer
+    a.authorize_url, a.token_url, a.userdata_url = f"{outside}/auth", f"{here}/token", f"{here}/userinfo"
+    a.logout_url_at_provider, a.after_logout_url = f"{outside}/logout", f"{settings.base_url}/hub/login"
+    a.realm_url = settings.realm_url
     a.scope = ["openid", "profile", "email"]
     a.username_claim = "preferred_username"
     a.username_pattern = r"[a-z0-9][a-z0-9._@+-]{0,99}"
     a.login_service = "Keycloak"
     a.http_request_kwargs = {"connect_timeout": 3.0, "request_timeout": 10.0}
     a.manage_groups, a.enable_auth_state = True, True
-    a.allowed_groups, a.admin_groups = set(ALLOWED_GROUPS), {"/voxelhub-admins"}
+    a.allowed_groups = set(ALLOWED_GROUPS)
     a.auth_refresh_age, a.auth_refresh_strict, a.refresh_pre_spawn = settings.auth_refresh_age, True, True
     a.token_min_life, a.outage_grace = settings.token_min_life, settings.outage_grace
     a.custom_403_message = "Your account may not use VoxelHub yet. Ask an administrator to add you to the group voxelhub-users."
     a.standings = Standings(settings.keycloak_url, REALM, read_secret(settings.secrets_dir, "directory-client-secret"))
-    a.logout_tokens = LogoutTokens(settings.issuer, HUB_CLIENT, f"{connect}/certs")
+    a.logout_tokens = LogoutTokens(settings.issuer, HUB_CLIENT, f"{here}/certs")
     a.report = audit.record
 
 

@@ -26,6 +26,22 @@ def test_nobody_is_allowed_unless_a_group_says_so(installation: Installation, ne
     assert person.sign_in().status_code == 200
 
 
+def test_pages_and_cookies_are_guarded(installation: Installation, new_person: NewPerson) -> None:
+    """No framing, no sniffing; every cookie of the hub SameSite, and those that prove something out of reach for scripts."""
+    person = new_person()
+    login = person.page("/hub/login")
+    assert "frame-ancestors 'none'" in login.headers["Content-Security-Policy"]
+    assert login.headers["X-Content-Type-Options"] == "nosniff"
+    page = person.sign_in()
+    cookies = [line for answer in (*page.history, page) if answer.url.port == installation.settings.port
+               for line in answer.headers.get_list("Set-Cookie") if "expires=" not in line.lower() or "idt" in line]
+    names = {line.split("=")[0] for line in cookies}
+    assert {"jupyterhub-hub-login", "voxelhub-idt"} <= names
+    for line in cookies:
+        assert "samesite=lax" in line.lower(), line.split("=")[0]
+        assert "httponly" in line.lower() or line.startswith("_xsrf"), line.split("=")[0]
+
+
 def test_groups_and_roles_reach_the_hub(new_person: NewPerson) -> None:
     person = new_person(projects=("demo", "lung"), roles=("researcher", "clinician"))
     person.sign_in()
