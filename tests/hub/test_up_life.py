@@ -87,6 +87,18 @@ def test_a_restore_never_mixes(own: Installation, backup: Path) -> None:
     assert done.returncode == 1 and "is not empty" in done.stderr
 
 
+def test_after_a_killed_supervisor_the_next_start_begins_clean(own: Installation) -> None:
+    """Its children end by themselves; what is slow to end is ended by the next start, which finds its ports free."""
+    assert own.process is not None
+    before = set(processes.carrying(processes.installation_id(own.settings.state_dir)))
+    own.process.kill()
+    own.process.wait()
+    own.start()
+    after = set(processes.carrying(processes.installation_id(own.settings.state_dir)))
+    assert not before & after
+    assert enters(own, "ada", own.users["ada"])
+
+
 def test_ctrl_c_ends_every_process_and_a_second_start_finds_the_same_people_at_another_address(own: Installation) -> None:
     with own.session("ada") as client:
         assert client.get(f"{own.url}/hub/home").status_code == 200
