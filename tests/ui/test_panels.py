@@ -64,6 +64,7 @@ def page(browser: Browser, place: Workplace) -> Iterator[Page]:
     page.get_by_test_id("open-workspace").click()
     expect(page.get_by_test_id("row-count")).to_be_visible(timeout=PATIENCE)
     page.get_by_test_id("filter-project").select_option("alpha")
+    expect(rows(page).filter(has_text="Phantom chest CT")).to_have_count(0)
     yield page
     context.close()
     assert outside == [] and errors == []
