@@ -266,7 +266,7 @@ def storm(fleet: Fleet, count: int, seed: int) -> list[str]:
     """Journeys with one kill each, at a random time of a random process; a line for each."""
     dice, lines = random.Random(seed), []
     for number in range(count):
-        kind, process = dice.choice(BOTH), dice.choice(("api", "worker", "supervisor", "tool"))
+        kind, process = BOTH[number % 2], dice.choice(("api", "worker", "supervisor", "tool"))
         one = Journey(fleet, kind, f"storm {seed} {number}", sleep=dice.uniform(0.2, 2.0))
         delay, found = dice.uniform(0.0, 3.0), []
         over = threading.Event()
