@@ -185,6 +185,7 @@ class Archive:
             info = os.fstat(file.fileno())
             entry = tarfile.TarInfo(name)
             entry.mode, entry.mtime = stat.S_IMODE(info.st_mode), int(info.st_mtime)
+            entry.uid, entry.gid = info.st_uid, info.st_gid
             if (known := self._links.get((info.st_dev, info.st_ino))) and info.st_nlink > 1:
                 entry.type, entry.linkname = tarfile.LNKTYPE, known
                 self._tar.addfile(entry)
