@@ -45,12 +45,9 @@ class Evictions:
         for user in [u for u in self.app.users.values() if active_servers(u) or self.recent(u.name)]:
             try:
                 standing = await self.standings.of(await subject_of(user), user.name)
-            except httpx.TransportError:
-                log.warning("Keycloak does not answer; nobody is judged")
-                return
             except (httpx.HTTPError, KeyError, ValueError) as error:
-                log.warning("Keycloak does not say how %s stands: %s", user.name, type(error).__name__)
-                continue
+                log.warning("Keycloak does not say how people stand (%s); nobody is judged now", type(error).__name__)
+                return
             self.judge(user, standing)
 
     def judge(self, user: Any, standing: Standing) -> None:

@@ -34,7 +34,7 @@ def test_pages_and_cookies_are_guarded(installation: Installation, new_person: N
     assert login.headers["X-Content-Type-Options"] == "nosniff"
     page = person.sign_in()
     cookies = [line for answer in (*page.history, page) if answer.url.port == installation.settings.port
-               for line in answer.headers.get_list("Set-Cookie") if "expires=" not in line.lower() or "idt" in line]
+               for line in answer.headers.get_list("Set-Cookie") if line.split(";")[0].split("=", 1)[1].strip('"')]  # the others are taken away
     names = {line.split("=")[0] for line in cookies}
     assert {"jupyterhub-hub-login", "voxelhub-idt"} <= names
     for line in cookies:
@@ -167,10 +167,12 @@ def test_a_killed_keycloak_logs_nobody_out(installation: Installation, new_perso
     time.sleep(5)  # until Keycloak wrote the session
     before = installation.status()["children"]["keycloak"]["restarts"]
     installation.kill("keycloak")
-    answers = []
-    while installation.status()["children"]["keycloak"]["restarts"] == before \
-            or installation.status()["children"]["keycloak"]["state"] != "ready":
-        answers.append(person.page("/hub/home").status_code)
+    killed, grace = time.monotonic(), installation.settings.outage_grace
+    while time.monotonic() - killed < grace - 20:  # a busy machine may need longer than the grace to start Keycloak again
+        assert person.page("/hub/home").status_code == 200
+        child = installation.status()["children"]["keycloak"]
+        if child["restarts"] > before and child["state"] == "ready":
+            break
         time.sleep(0.5)
-    time.sleep(3)
-    assert {*answers, person.page("/hub/home").status_code} == {200}
+    installation.wait_ready("keycloak", before + 1, 180)
+    until(lambda: person.page("/hub/home").status_code == 200, 30, "the same session behind the new Keycloak")
