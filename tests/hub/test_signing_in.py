@@ -33,8 +33,9 @@ def test_pages_and_cookies_are_guarded(installation: Installation, new_person: N
     assert "frame-ancestors 'none'" in login.headers["Content-Security-Policy"]
     assert login.headers["X-Content-Type-Options"] == "nosniff"
     page = person.sign_in()
-    cookies = [line for answer in (*page.history, page) if answer.url.port == installation.settings.port
-               for line in answer.headers.get_list("Set-Cookie") if line.split(";")[0].split("=", 1)[1].strip('"')]  # the others are taken away
+    lines = [line for answer in (*page.history, page) if answer.url.port == installation.settings.port
+             for line in answer.headers.get_list("Set-Cookie")]
+    cookies = [line for line in lines if line.split(";")[0].split("=", 1)[1].strip('"')]  # the others are taken away
     names = {line.split("=")[0] for line in cookies}
     assert {"jupyterhub-hub-login", "voxelhub-idt"} <= names
     for line in cookies:
