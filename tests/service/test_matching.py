@@ -60,10 +60,10 @@ VOLUME, MASK = make_input("volume", [("*", "nifti")]), make_input("mask", [("mas
 
 
 @pytest.mark.parametrize(("inputs", "entries", "part"), [
-    ([SERIES], [], "Select 1 to 20 entries for “Series” (ct-image as dicom or mr-image as dicom) first."),
-    ([SERIES], [entry(1)], "“entry 1” is ct-image as nifti; this tool takes 1 to 20 entries"),
+    ([SERIES], [], "Select 1 to 20 entries for “Series” (CT image or MR image as DICOM) first."),
+    ([SERIES], [entry(1)], "“entry 1” is CT image as NIfTI; this tool takes 1 to 20 entries"),
     ([SERIES], [entry(i, "ct-image", "dicom") for i in range(21)], "at most 20"),
-    ([VOLUME, make_input("other", [("mask", "nifti")])], [entry(1)], "“Other” needs 1 entry (mask as nifti); add one"),
+    ([VOLUME, make_input("other", [("mask", "nifti")])], [entry(1)], "“Other” needs 1 entry (mask as NIfTI); add one"),
     ([VOLUME, MASK], [entry(1), entry(2)], "There is no place for"),
     ([VOLUME, MASK], [entry(1, "mask")], ""),
     ([VOLUME, MASK], [entry(1, "mask"), entry(2)], ""),
@@ -82,7 +82,7 @@ def test_an_entry_both_inputs_take_goes_where_it_is_needed():
     ({"volume": [entry(1)]}, ""),
     ({}, "“Volume” needs 1 entry; 0 are given."),
     ({"volume": [entry(1), entry(2)]}, "2 are given"),
-    ({"volume": [entry(1, file_format="csv")]}, "“Volume” takes any nifti."),
+    ({"volume": [entry(1, file_format="csv")]}, "“Volume” takes any NIfTI."),
     ({"volume": [entry(1)], "extra": []}, "no input “extra”"),
 ])
 def test_a_given_assignment_is_checked(chosen, part):

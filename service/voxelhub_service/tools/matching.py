@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ..datasets.vocabulary import vocabulary
 from .manifest import Input
 
+SHOWN_TYPES = 3
 
 @dataclass(frozen=True)
 class Selected:
@@ -145,7 +147,21 @@ def _more(number: int) -> str:
 
 
 def _accepts(one: Input) -> str:
-    return " or ".join(dict.fromkeys(_pair(*pair) for pair in one.accepts))
+    """`CT image or MR image as DICOM`, format by format; a long list of types is cut."""
+    by_format: dict[str, list[str]] = {}
+    for data_type, file_format in dict.fromkeys(tuple(pair) for pair in one.accepts):
+        by_format.setdefault(file_format, []).append(data_type)
+    return " or ".join(_several(types, file_format) for file_format, types in by_format.items())
+
+
+def _several(types: list[str], file_format: str) -> str:
+    if "*" in types:
+        return _pair("*", file_format)
+    if len(types) > SHOWN_TYPES:
+        types = [*types[: SHOWN_TYPES - 1], f"{len(types) - SHOWN_TYPES + 1} other types"]
+    titles = [type_title(one) for one in types]
+    named = f"{', '.join(titles[:-1])} or {titles[-1]}" if len(titles) > 1 else titles[0]
+    return named if file_format == "*" else f"{named} as {format_title(file_format)}"
 
 
 def _kind(entry: Selected) -> str:
@@ -154,5 +170,15 @@ def _kind(entry: Selected) -> str:
 
 def _pair(data_type: str, file_format: str) -> str:
     if data_type == "*":
-        return "anything" if file_format == "*" else f"any {file_format}"
-    return data_type if file_format == "*" else f"{data_type} as {file_format}"
+        return "anything" if file_format == "*" else f"any {format_title(file_format)}"
+    return type_title(data_type) if file_format == "*" else f"{type_title(data_type)} as {format_title(file_format)}"
+
+
+def type_title(word: str) -> str:
+    known = vocabulary().data_types.get(word)
+    return known.title if known else word
+
+
+def format_title(word: str) -> str:
+    known = vocabulary().file_formats.get(word)
+    return known.title if known else word

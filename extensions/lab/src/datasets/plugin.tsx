@@ -7,6 +7,8 @@ import { PanelWidget } from '../shared/widget';
 import { CommandIds, ICore, PluginIds } from '../tokens';
 import { DatasetsPanel } from './panel';
 
+const SEEN = 'voxelhub:datasets-seen';
+
 export const datasetsPlugin: JupyterFrontEndPlugin<void> = {
   id: PluginIds.datasets,
   description: 'The sidebar where data comes in.',
@@ -32,6 +34,13 @@ export const datasetsPlugin: JupyterFrontEndPlugin<void> = {
     );
     app.shell.add(panel, 'left', { rank: 50 });
     restorer?.add(panel, panel.id);
+    void app.restored.then(() => {
+      // Who comes for the first time finds the data first; afterwards Lab restores what was open.
+      if (!localStorage.getItem(SEEN)) {
+        localStorage.setItem(SEEN, 'yes');
+        app.shell.activateById(panel.id);
+      }
+    });
     app.commands.addCommand(CommandIds.openDatasets, {
       label: 'VoxelHub: datasets',
       execute: () => app.shell.activateById(panel.id)

@@ -44,12 +44,14 @@ function svg(name: IconName): string {
   );
 }
 
-/** An icon for Lab's own places: sidebars, launcher, tabs. */
+/** An icon for Lab's own places: sidebars, launcher, tabs. Where Lab draws it by React it drops a style of the svg itself. */
 export function labIcon(name: IconName): LabIcon {
-  const style = 'style="fill: none; stroke: var(--jp-ui-font-color2)"';
   return new LabIcon({
     name: `voxelhub:${name}`,
-    svgstr: svg(name).replace('fill="none" stroke="currentColor"', style)
+    svgstr: svg(name).replace(
+      PATHS[name],
+      `<g style="fill: none; stroke: var(--jp-ui-font-color2)">${PATHS[name]}</g>`
+    )
   });
 }
 
