@@ -17,8 +17,9 @@ from voxelhub_sandbox import bubblewrap
 from voxelhub_sandbox.limits import SENTENCES, method
 from voxelhub_service.secrets import NAMES
 from voxelhub_service.settings import Settings, load_settings
+from voxelhub_service.tools.registry import registry
 
-from . import keycloak, status
+from . import keycloak, reference, status
 from .children import ROOT, node
 from .ports import PortTaken, check_ports
 from .refusal import Refusal
@@ -38,7 +39,14 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="voxelhub doctor", description="Look at this machine. Exit code 1 when something is wrong.")
     parser.add_argument("--settings", action="store_true", help="list every setting with its value, default and meaning")
+    parser.add_argument("--api", action="store_true", help="list every route of the API; with --markdown only")
+    parser.add_argument("--markdown", action="store_true", help="with --settings or --api: the page of docs/")
     wanted = parser.parse_args(arguments)
+    if wanted.markdown or wanted.api:
+        if wanted.settings == wanted.api or not wanted.markdown:
+            parser.error("--markdown goes with either --settings or --api.")
+        print(reference.settings_page() if wanted.settings else reference.api_page(), end="")
+        return 0
     settings = load_settings()
     if wanted.settings:
         print("\n".join(settings_lines(settings)))
@@ -58,6 +66,7 @@ def settings_lines(settings: Settings) -> Iterator[str]:
 def look(settings: Settings) -> Iterator[Finding]:
     yield Finding("ok", f"Python {sys.version.split()[0]}, state folder {settings.state_dir}")
     yield from _installed(settings)
+    yield from _tools(settings)
     yield from _isolation(settings)
     yield from _room(settings)
     yield from _secrets(settings)
@@ -82,6 +91,14 @@ def _installed(settings: Settings) -> Iterator[Finding]:
             "wrong", f"The environment {name} is missing. Run `python3 hub_config/bootstrap.py {name}`.")
     if not (settings.envs_dir / "imaging-torch" / "bin" / "python").exists():
         yield Finding("note", "The kernel imaging-torch is not installed. `voxelhub kernel add imaging-torch` makes it (5.2 GB).")
+
+
+def _tools(settings: Settings) -> Iterator[Finding]:
+    """A manifest that is wrong is left out of the Tools panel; here is why."""
+    known = registry(settings)
+    for problem in known.problems():
+        yield Finding("wrong", problem)
+    yield Finding("ok", f"Tools: {', '.join(sorted(one.name for one in known.all())) or 'none'}")
 
 
 def _isolation(settings: Settings) -> Iterator[Finding]:
