@@ -143,7 +143,7 @@ def test_completion_makes_one_run(service: Any) -> None:
     patch(client, upload, file, 0, DATA)
     assert client.post(complete, headers=bearer("alice")).json()["code"] == "digest_missing"
     digest = f"/uploads/{upload}/files/{file}/digest"
-    assert client.post(digest, json={"sha256": sha256(DATA)}, headers=bearer("alice")).status_code == 200
+    assert client.post(digest, json={"sha256": sha256(DATA)}, headers=bearer("alice")).status_code == 204
     assert client.post(digest, json={"sha256": "0" * 64}, headers=bearer("alice")).json()["code"] == "digest_differs"
     runs = [client.post(complete, headers=bearer("alice")).json() for _ in range(3)]
     assert len({run["id"] for run in runs}) == 1
@@ -197,7 +197,7 @@ def test_quota_is_set_aside_and_given_back(service: Any) -> None:
         session.execute(update(type(project_row(context))).values(quota_bytes=3 * 1024**2))
     upload, _ = begin(client)
     refused = announce(client, {"b": DATA})
-    assert (refused.status_code, refused.json()["code"]) == (409, "quota_exceeded")
+    assert (refused.status_code, refused.json()["code"]) == (413, "quota_exceeded")
     assert "0.00" not in refused.json()["detail"]
     assert client.delete(f"/uploads/{upload}", headers=bearer("alice")).status_code == 204
     assert announce(client, {"b": DATA}).status_code == 201
@@ -289,7 +289,7 @@ def test_a_disk_that_is_really_full(service: Any) -> None:
         subprocess.run(["mount", "-o", "remount,size=8m", folder], check=True)
         assert patch(client, upload, file, kept, DATA[kept:]).status_code == 204
         sent = client.post(f"/uploads/{upload}/files/{file}/digest", json={"sha256": sha256(DATA)}, headers=bearer("alice"))
-        assert sent.status_code == 200
+        assert sent.status_code == 204
         run = client.post(f"/uploads/{upload}/complete", headers=bearer("alice")).json()
         assert publish_import(context, run["id"]).size == len(DATA), "copied, because links do not cross file systems"
     finally:

@@ -176,6 +176,6 @@ def read_and_save(page: Page, album: Album, study: Study) -> str:
 
 def log_out(page: Page, album: Album) -> None:
     page.get_by_role("menuitem", name="File", exact=True).click()
-    page.locator(".lm-Menu-item").filter(has_text="Log Out").click()
+    page.locator('[data-command="hub:logout"]').click()
     expect(page.get_by_text("Sign in").first).to_be_visible()
     album.take(page, "signed-out")

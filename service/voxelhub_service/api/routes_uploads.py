@@ -57,11 +57,11 @@ def cancel(upload_id: Identifier, context: ContextDep, actor: CallerDep) -> Resp
     return Response(status_code=204)
 
 
-@router.post("/uploads/{upload_id}/files/{file_id}/digest")
-def digest(upload_id: Identifier, file_id: Identifier, sent: DigestIn, context: ContextDep, actor: CallerDep) -> UploadOut:
+@router.post("/uploads/{upload_id}/files/{file_id}/digest", status_code=204)
+def digest(upload_id: Identifier, file_id: Identifier, sent: DigestIn, context: ContextDep, actor: CallerDep) -> Response:
     """The SHA-256 that the sender computed; the import verifies it."""
     uploads.set_digest(context, actor, upload_id, file_id, sent.sha256)
-    return _out(context, upload_id)
+    return Response(status_code=204)
 
 
 @router.post("/uploads/{upload_id}/complete")

@@ -9,7 +9,7 @@ from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
 from ..context import Context, emit
-from ..errors import conflict
+from ..errors import Problem
 from ..models import Dataset, DatasetVersion, Entry, File, Project, new_id, utcnow
 from ..projects.store import reserved_bytes
 from . import storage
@@ -67,8 +67,8 @@ def check_quota(session: Session, project_id: str) -> None:
     session.flush()
     project = session.get_one(Project, project_id)
     if project.used_bytes > max(0, project.quota_bytes - reserved_bytes(session, project)):
-        raise conflict("quota_exceeded", "The project's quota is not enough for this dataset.",
-                       "Delete datasets you no longer need, or ask an administrator for a larger quota.")
+        raise Problem(413, "quota_exceeded", "The project's quota is not enough for this dataset.",
+                      "Delete datasets that nobody needs, or ask an administrator for a larger quota.")
 
 
 def _insert_rows(session: Session, dataset: Dataset, version: DatasetVersion, order: Order) -> None:

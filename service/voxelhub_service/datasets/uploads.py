@@ -22,7 +22,8 @@ from ..errors import conflict, invalid, not_found
 from ..identity.actor import Actor
 from ..models import Project, Reservation, Run, Upload, UploadFile, new_id, utcnow
 from ..policy.authorize import require
-from ..projects.store import project_by_name, reserved_bytes
+from ..projects.quota import reserve
+from ..projects.store import project_by_name
 from ..runs.endings import tell
 from ..runs.store import next_number
 from . import names, storage, tus
@@ -107,17 +108,13 @@ def _register(
 ) -> Upload:
     project = target_project(session, actor, wanted.project)
     missing = sum(file["size"] - file["committed"] for file in files)
-    left = project.quota_bytes - project.used_bytes - reserved_bytes(session, project)
-    if missing > left:
-        raise conflict("quota_exceeded", f"These files need {gib(missing)}, and the project has {gib(max(0, left))} left.",
-                       "Delete datasets you no longer need, or ask an administrator for a larger quota.")
     expires = utcnow() + timedelta(seconds=context.settings.upload_expiry)
+    reserve(session, project, f"upload:{upload_id}", missing, expires)
     upload = Upload(
         id=upload_id, project_id=project.id, owner=actor.name, dataset_name="", title=wanted.title, data_type=wanted.data_type,
         file_format=wanted.file_format, unpack=wanted.unpack, source=wanted.source, expires_at=expires,
     )
     session.add(upload)
-    session.add(Reservation(project_id=project.id, holder=f"upload:{upload_id}", size=missing, expires_at=expires))
     session.flush()
     session.execute(insert(UploadFile), files)
     context.audit.append(session, actor, "upload.create", f"upload:{upload_id}", detail={
@@ -278,9 +275,5 @@ def _is_linked(context: Context, file: UploadFile) -> bool:
         return tus.part_path(context, file).stat().st_nlink > 1
     except FileNotFoundError:
         return False
-
-
-def gib(size: int) -> str:
-    return f"{size / 1024**3:.2f} GiB" if size >= 1024**2 * 10 else f"{size:,} bytes"
 
 

@@ -626,7 +626,7 @@ export interface paths {
         head: operations["head_services_voxelhub_api_v1_uploads__upload_id__files__file_id__head"];
         /**
          * Patch
-         * @description tus 1.0.0, PATCH: the next bytes. 409 for a wrong offset, 423 while another request sends this file, 413 beyond its size.
+         * @description tus 1.0.0, PATCH: the next bytes. 409: wrong offset; 423: another request sends this file; 413: beyond its size.
          */
         patch: operations["patch_services_voxelhub_api_v1_uploads__upload_id__files__file_id__patch"];
         trace?: never;
@@ -2090,7 +2090,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": {
+                        data?: string;
+                        id?: string;
+                        retry?: number;
+                    };
                 };
             };
         };
@@ -3007,27 +3011,21 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemOut"];
-                };
+                content?: never;
             };
             /** @description Failed, or a part that must be asked does not answer. */
             "5XX": {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemOut"];
-                };
+                content?: never;
             };
             /** @description Successful Response */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/json": unknown;
-                };
+                content?: never;
             };
         };
     };
@@ -3105,13 +3103,11 @@ export interface operations {
                 };
             };
             /** @description Successful Response */
-            200: {
+            204: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/json": components["schemas"]["UploadOut"];
-                };
+                content?: never;
             };
         };
     };

@@ -162,7 +162,7 @@ export class Api {
   createUpload = (body: wire.UploadIn, key: string) =>
     this.json<wire.Upload>('POST', '/uploads', body, { 'Idempotency-Key': key });
   fileDigest = (upload: string, file: string, sha256: string) =>
-    this.json<wire.Upload>('POST', `/uploads/${upload}/files/${file}/digest`, { sha256 });
+    this.json<void>('POST', `/uploads/${upload}/files/${file}/digest`, { sha256 });
   completeUpload = (id: string) => this.json<wire.Run>('POST', `/uploads/${id}/complete`, {});
   cancelUpload = (id: string) => this.json<void>('DELETE', `/uploads/${id}`);
 
