@@ -274,10 +274,23 @@ def kernelspecs() -> None:
     once("kernelspecs", digest([*map(str, files), *files, str(ENVS), str(made_at)]), make)
 
 
+def bytecode() -> None:
+    """What notebook servers and kernels import of ours: they see it read-only, and would compile it at every start."""
+    environment("lab")
+    folders = [ROOT / "extensions/lab/voxelhub_lab", ROOT / "kernels/voxelhub"]
+    sources = [path for folder in folders for path in sorted(folder.rglob("*.py"))]
+
+    def make() -> None:
+        run([str(python_of("lab")), "-m", "compileall", "-q", "-f", *map(str, folders)])
+
+    # The times belong to it: Python trusts compiled code only for a source of the same time and size.
+    once("bytecode", digest([*sources, *(str(path.stat().st_mtime_ns) for path in sources), str(ENVS)]), make)
+
+
 STEPS: dict[str, Callable[[], None]] = {
     **{name: (lambda name=name: environment(name)) for name in SOURCES},  # type: ignore[misc]
     "npm": npm_ci, "proxy": proxy, "labextension": labextension, "keycloak": keycloak,
-    "kernelspecs": kernelspecs,
+    "kernelspecs": kernelspecs, "bytecode": bytecode,
 }
 
 
