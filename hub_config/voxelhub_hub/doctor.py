@@ -18,6 +18,7 @@ from voxelhub_sandbox.limits import SENTENCES, method
 from voxelhub_service.secrets import NAMES
 from voxelhub_service.settings import Settings, load_settings
 from voxelhub_service.tools.registry import registry
+from voxelhub_spawner.gpus import GpuPool, detect_gpus
 
 from . import keycloak, reference, status
 from .children import ROOT, node
@@ -118,6 +119,8 @@ def _room(settings: Settings) -> Iterator[Finding]:
     yield Finding("ok" if free > FREE_WANTED else "note", f"{free / 1024**3:.0f} GiB free where the state lies")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     yield Finding("ok" if memory > MEMORY_WANTED else "note", f"{memory / 1024**3:.0f} GiB of memory, {os.cpu_count()} CPU cores")
+    kinds = GpuPool(detect_gpus()).kinds()
+    yield Finding("ok", "GPUs: " + (", ".join(f"{count} × {kind}" for kind, count in sorted(kinds.items())) or "none"))
 
 
 def _secrets(settings: Settings) -> Iterator[Finding]:

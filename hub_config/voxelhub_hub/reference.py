@@ -45,7 +45,7 @@ def default(value: object, help: str) -> str:
         return f"`{value}`" if str(value) else "–"
     names = (("s", 1), ("min", 60), ("h", 3600), ("days", 86400)) if UNITS[unit] == 60 else (
         ("bytes", 1), ("KiB", 1024), ("MiB", 1024**2), ("GiB", 1024**3))
-    name, size = next((name, size) for name, size in reversed(names) if size == 1 or value >= size and value % size == 0)
+    name, size = next((name, size) for name, size in reversed(names) if size == 1 or (value >= size and value % size == 0))
     text = f"{value // size} {name}"
     return f"{value} s ({text})" if UNITS[unit] == 60 and name != "s" else text
 
