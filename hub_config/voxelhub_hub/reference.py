@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
+from types import FunctionType, ModuleType
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from voxelhub_service.api.app import ROUTERS
 from voxelhub_service.api.document import openapi_of
 from voxelhub_service.api.gate import PREFIX
-from voxelhub_service.policy.authorize import RULES
+from voxelhub_service.policy.authorize import RULES, decide
 from voxelhub_service.settings import Settings
 
 MADE = "<!-- Made by `./voxelhub doctor --{option} --markdown`; tests/hub/test_reference.py compares. Do not edit. -->"
@@ -58,7 +63,8 @@ def api_page(document: Mapping[str, Any] | None = None) -> str:
         f"Root: `{PREFIX}`, at the proxy's address; panels reach it as `/user/<name>/voxelhub/api/v1`. "
         f"{document['info']['description']} The whole document (OpenAPI 3.1, with every field): `GET {PREFIX}/openapi.json`, "
         "which needs no token.", "",
-        *table(("", "path", "does"), operations(document)), "",
+        *table(("", "path", "does", "actions asked for"), operations(document, actions_of_routes())), "",
+        "The last column is read from the code of each route: all actions that it, or what it calls, may ask for. "
         "What a stranger may not see answers 404, byte for byte as an id that was never made.", "",
         "## Who may do what", "",
         "The table `RULES` of `service/voxelhub_service/policy/authorize.py`. An action that is not in it is refused. "
@@ -76,12 +82,55 @@ def api_document() -> dict[str, Any]:
     return openapi_of(app)
 
 
-def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Method, path below the root, and the first sentence (or the name) of what each operation does."""
+def operations(document: Mapping[str, Any], actions: Mapping[tuple[str, str], list[str]]) -> Iterator[tuple[str, ...]]:
+    """Method, path below the root, what each operation does (its description, else its name), and its actions."""
     for path, item in document["paths"].items():
         for method, operation in item.items():
-            text = " ".join(operation.get("description", "").split()) or f"{operation['summary']}."
-            yield f"`{method.upper()}`", f"`{path.removeprefix(PREFIX)}`", text
+            text = " ".join(operation.get("description", "").split()) or f"{operation['summary'].capitalize()}."
+            asked = ", ".join(f"`{action}`" for action in actions[method.upper(), path]) or "–"
+            yield f"`{method.upper()}`", f"`{path.removeprefix(PREFIX)}`", text, asked
+
+
+def actions_of_routes() -> dict[tuple[str, str], list[str]]:
+    """For each route, the actions of policy that its code names."""
+    found = {}
+    for route in (route for module in ROUTERS for route in module.router.routes if isinstance(route, APIRoute)):
+        assert isinstance(route.endpoint, FunctionType)
+        for method in route.methods or ():
+            found[method, f"{PREFIX}{route.path}"] = sorted(actions_in(route.endpoint, set()))
+    return found
+
+
+def actions_in(function: FunctionType, seen: set[FunctionType]) -> set[str]:
+    """Names of RULES that stand in a function, its defaults, or a function of the service that it mentions.
+
+    What is written to the audit log is no question to policy; policy itself is not looked into.
+    """
+    seen.add(function)
+    found = {value for value in function.__defaults__ or () if isinstance(value, str) and value in RULES}
+    pending: list[ast.AST] = [ast.parse(textwrap.dedent(inspect.getsource(function)))]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("audit.append"):
+            continue
+        if isinstance(node, ast.Constant) and node.value in RULES:
+            found.add(str(node.value))
+        named = _named(node, function)
+        if isinstance(named, FunctionType) and named not in seen and named.__module__.startswith("voxelhub_service.") \
+                and named.__module__ != decide.__module__:
+            found |= actions_in(named, seen)
+        pending += ast.iter_child_nodes(node)
+    return found
+
+
+def _named(node: ast.AST, function: FunctionType) -> object:
+    """What a name, or an attribute of a module, stands for in a function's module."""
+    if isinstance(node, ast.Name):
+        return function.__globals__.get(node.id)
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        module = function.__globals__.get(node.value.id)
+        return getattr(module, node.attr, None) if isinstance(module, ModuleType) else None
+    return None
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:

@@ -10,8 +10,8 @@ import pytest
 from support.service import TableIdentity, make_test_context
 from voxelhub_hub import doctor, reference
 from voxelhub_service.api.app import create_app
-from voxelhub_service.api.gate import PREFIX
-from voxelhub_service.policy.authorize import RULES
+from voxelhub_service.api.gate import GUARDS, PREFIX
+from voxelhub_service.policy.authorize import RULES, require
 from voxelhub_service.settings import Settings
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -38,6 +38,28 @@ def test_every_route_of_the_running_application_is_on_the_page(tmp_path: Path) -
     listed = set(re.findall(r"^\| `([A-Z]+)` \| `(\S+)` \|", (DOCS / "api.md").read_text(), re.MULTILINE))
     routes = {(method.upper(), path.removeprefix(PREFIX)) for path, item in served["paths"].items() for method in item}
     assert listed == routes and len(routes) > 30
+
+
+def test_every_route_asks_policy_and_every_rule_is_asked() -> None:
+    asked = reference.actions_of_routes()
+    assert {route for route, actions in asked.items() if not actions} == set(GUARDS) & set(asked), "neither open nor asking"
+    assert {action for actions in asked.values() for action in actions} == set(RULES)
+    assert asked["POST", f"{PREFIX}/runs/{{run_id}}/cancel"] == ["run.cancel", "run.cancel_others", "run.read"]
+    assert asked["GET", f"{PREFIX}/files/{{file_id}}/content"] == ["file.download"]
+
+
+def test_a_route_that_only_writes_to_the_audit_log_asks_nothing() -> None:
+    assert reference.actions_in(_forgetful, set()) == set()
+    assert reference.actions_in(_careful, set()) == {"run.create"}
+
+
+def _forgetful(context, session, actor):
+    context.audit.append(session, actor, "run.create", "run:1")
+
+
+def _careful(context, session, actor):
+    require(actor, "run.create", None)
+    _forgetful(context, session, actor)
 
 
 def test_every_rule_is_on_the_page() -> None:
