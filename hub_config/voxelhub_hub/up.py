@@ -48,6 +48,7 @@ def start(settings: Settings, credentials_file: Path | None = None) -> None:
     try:
         sweep(settings.state_dir)
         check_ports(settings)
+        refuse_lost_key(settings)
         ensure_secrets(settings.secrets_dir)
         migrations.upgrade(settings)
         supervisor = Supervisor(settings.state_dir, settings.base_url, children.waves(settings))
@@ -56,6 +57,15 @@ def start(settings: Settings, credentials_file: Path | None = None) -> None:
         print("VoxelHub has ended.", flush=True)
     finally:
         lock.close()
+
+
+def refuse_lost_key(settings: Settings) -> None:
+    """A new audit key would make each older record look forged, and nobody would know why."""
+    if (settings.state_dir / "service" / "voxelhub.db").exists() and not (settings.secrets_dir / "audit-key").exists():
+        raise CannotStart(
+            "The audit key is missing, although there is an audit log that it sealed.\n"
+            f"Bring {settings.secrets_dir / 'audit-key'} back from a backup, or restore the whole installation."
+        )
 
 
 def announce(settings: Settings, credentials_file: Path | None) -> None:

@@ -146,3 +146,12 @@ def test_a_missing_bubblewrap_stops_the_start_unless_isolation_is_off(tmp_path: 
     done = installation.command("up", check=False)
     assert done.returncode == 1 and "bubblewrap is not installed" in done.stderr and "--no-isolation" in done.stderr
     shutil.rmtree(site.parent)
+
+
+def test_a_lost_audit_key_stops_the_start(tmp_path: Path) -> None:
+    it = Installation(tmp_path / "state")
+    (it.settings.state_dir / "service").mkdir(parents=True)
+    (it.settings.state_dir / "service" / "voxelhub.db").touch()
+    refused = it.command("up", check=False)
+    assert refused.returncode != 0 and "The audit key is missing" in refused.stdout + refused.stderr
+    assert not (it.settings.secrets_dir / "audit-key").exists()

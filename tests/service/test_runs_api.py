@@ -104,6 +104,15 @@ def test_what_is_refused(api, changes, status, code, part):
         assert session.get_one(RunCounter, api.demo).next_number == 2, "a refused run takes no number"
 
 
+def test_results_of_clinical_data_stay_clinical(api):
+    with writing(api.context.engine) as session:
+        session.get_one(Project, api.alpha).open = False
+    clinical = {"inputs": {"volume": [api.private["secret.csv"]]}}
+    refused = api.start(**clinical)
+    assert (refused.status_code, refused.json()["code"]) == (409, "clinical_inputs") and "alpha" in refused.json()["detail"]
+    assert api.start(**clinical, project="alpha").status_code == 201
+
+
 def test_the_result_must_fit_the_quota(tmp_path):
     api = Api(tmp_path)
     with writing(api.context.engine) as session:

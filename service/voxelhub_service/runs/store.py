@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -109,6 +109,7 @@ def create_tool_run(
         raise not_found()
     ids = list(dict.fromkeys(one for many in inputs.values() for one in many))
     entries = visible_entries(session, actor, ids)
+    _keep_clinical_inside(session, target, entries.values())
     if reason := check(manifest.inputs, {name: [selected(entries[one]) for one in many] for name, many in inputs.items()}):
         raise invalid("inputs_do_not_fit", reason, "Change the selection, or choose another tool.")
     try:
@@ -131,6 +132,18 @@ def create_tool_run(
         "tool_digest": manifest.digest, "entries": ids} | ({"rerun_of": rerun_of} if rerun_of else {}))
     tell(session, run)
     return run
+
+
+def _keep_clinical_inside(session: Session, target: Project, entries: Iterable[Entry]) -> None:
+    """What is made from clinical data is clinical: its result may not land where files can be downloaded."""
+    if not target.open:
+        return
+    sources = session.scalars(select(Project).where(Project.id.in_({entry.project_id for entry in entries})))
+    if clinical := next((project for project in sources if not project.open), None):
+        raise conflict(
+            "clinical_inputs", f"The selection holds data of the clinical project {clinical.name}; {target.name} is open.",
+            f"Let the result go into {clinical.name}.",
+        )
 
 
 def ask_cancel(context: Context, session: Session, actor: Actor, run: Run, project: Project) -> None:
