@@ -10,6 +10,15 @@ from support.installation import Installation
 from support.person import NewPerson, Person, processes
 
 
+@pytest.fixture(autouse=True)
+def everything_serves(request: pytest.FixtureRequest) -> None:
+    """A test that killed a part leaves it to the supervisor; the next one begins when it serves again."""
+    if "installation" in request.fixturenames:
+        it: Installation = request.getfixturevalue("installation")
+        for name in it.status()["children"]:
+            it.wait_ready(name)
+
+
 @pytest.fixture
 def new_person(installation: Installation) -> Iterator[NewPerson]:
     """`new_person(projects=("demo",))` makes a user with a fresh name and gives their browser, not yet signed in."""
