@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select
 from support.service import bearer, make_service
+from support.study import SHARED
 from support.uploads import announce, bring_in, open_project, publish_import, send
 from voxelhub_service.database import reading
 from voxelhub_service.datasets import importing
@@ -226,7 +227,7 @@ def test_an_archive_that_outgrows_the_quota(tmp_path: Path) -> None:
         publish_import(context, run["id"])
 
 
-AWKWARD = Path("/work/shared/data/dicom/awkward")
+AWKWARD = SHARED / "dicom" / "awkward"
 
 
 @pytest.mark.skipif(not AWKWARD.is_dir(), reason="the test inputs are not on this machine")

@@ -9,6 +9,7 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
+from support.study import SHARED
 from voxelhub_service.datasets.describing import applied, describe
 from voxelhub_service.datasets.phantom import COLUMNS, ROWS, SLICES, SPACING, make_phantom, write_phantom
 from voxelhub_service.datasets.sniff import sniff
@@ -120,7 +121,7 @@ def test_the_phantom_is_the_same_each_time(tmp_path: Path) -> None:
     assert abs(np.median(phantom.ct[phantom.mask == 1]) - 60) < 3
 
 
-STS = Path("/work/shared/data/volumes/sts/STS_002/CT")
+STS = SHARED / "volumes" / "sts" / "STS_002" / "CT"
 
 
 @pytest.mark.skipif(not STS.is_dir(), reason="the test inputs are not on this machine")
