@@ -68,6 +68,7 @@ def choose_a_profile(page: Page, album: Album) -> None:
     expect(page.locator(".jp-LabShell")).to_be_visible(timeout=LONG)
     expect(page.locator("#jupyterlab-splash")).to_have_count(0, timeout=LONG)
     expect(page.get_by_text("VoxelHub", exact=False).first).to_be_visible()
+    expect(page.get_by_test_id("datasets-panel")).to_be_visible()
     album.take(page, "lab")
 
 

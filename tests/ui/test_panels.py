@@ -60,8 +60,7 @@ def page(browser: Browser, place: Workplace) -> Iterator[Page]:
     page = _watched(context, outside, errors)
     page.goto(place.page_url)
     expect(page.locator("#jp-main-dock-panel")).to_be_visible(timeout=PATIENCE)
-    page.get_by_role("tab", name="Datasets").click()
-    page.get_by_test_id("open-workspace").click()
+    page.get_by_test_id("open-workspace").click()  # the panel is open for who comes for the first time
     expect(page.get_by_test_id("row-count")).to_be_visible(timeout=PATIENCE)
     page.get_by_test_id("filter-project").select_option("alpha")
     expect(rows(page).filter(has_text="Phantom chest CT")).to_have_count(0)
@@ -283,7 +282,6 @@ def test_a_server_about_to_be_stopped_warns_and_may_be_kept(browser: Browser, pl
         expect(keep).to_be_visible(timeout=PATIENCE)
         before = httpx.get(f"{lab.url}/voxelhub/server", headers=lab.headers).json()
         keep.click()
-        page.get_by_role("tab", name="Datasets").click()
         panel = page.get_by_test_id("datasets-panel")
         expect(panel).to_contain_text("Isolation is off", timeout=PATIENCE)
         panel.get_by_test_id("project-chooser").select_option("alpha")
@@ -299,8 +297,7 @@ def test_one_event_stream_per_page(browser: Browser, place: Workplace) -> None:
     streams: list[str] = []
     page.on("request", lambda request: streams.append(request.url) if "v1/events" in request.url else None)
     page.goto(place.page_url)
-    page.get_by_role("tab", name="Datasets").click(timeout=PATIENCE)
-    page.get_by_test_id("open-workspace").click()
+    page.get_by_test_id("open-workspace").click(timeout=PATIENCE)
     page.get_by_role("tab", name="Tools").click()
     page.wait_for_timeout(3000)
     context.close()
