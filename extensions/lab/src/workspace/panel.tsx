@@ -42,10 +42,8 @@ export function Workspace({ core, actions }: { core: Core; actions: WorkspaceAct
   const settled = useSettled(state, 150);
   const drop = useDrop(setDropped);
 
-  useEffect(() => {
-    saveState(settled);
-    pages.ask(toQuery(settled));
-  }, [pages, settled]);
+  useEffect(() => saveState(state), [state]);
+  useEffect(() => pages.ask(toQuery(settled)), [pages, settled]);
   useEffect(() => {
     let timer = 0;
     const soon = (): void => {
