@@ -7,9 +7,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from ..wire import EventOut, ProblemOut
 from .errors import MEDIA_TYPE
 from .gate import GUARDS
-from .schemas import EventOut, ProblemOut
 
 DESCRIPTION = (
     "Send `Authorization: token <hub token>` (scope access:services!service=voxelhub) or `Authorization: Bearer <Keycloak access "

@@ -16,7 +16,7 @@ from ..errors import Problem
 from ..identity.actor import Actor
 from ..models import Event, Project
 from ..policy.authorize import decide
-from .schemas import EventOut
+from ..wire import EventOut
 
 POLL = 0.3  # seconds
 STREAMS_PER_USER = 12

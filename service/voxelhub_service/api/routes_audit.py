@@ -13,8 +13,8 @@ from ..database import reading, writing
 from ..errors import invalid
 from ..models import AuditEvent
 from ..policy.authorize import require
+from ..wire import AuditEventIn, AuditEventOut, AuditPage
 from .deps import CallerDep, ContextDep
-from .schemas import AuditEventIn, AuditEventOut, AuditPage
 
 router = APIRouter(tags=["audit"])
 Text = Annotated[str | None, Query(max_length=500)]

@@ -12,8 +12,8 @@ from ..identity.actor import Actor
 from ..models import Lease, Project, utcnow
 from ..policy.authorize import require
 from ..projects.store import configure, project_by_name, project_out, projects_of, visible_projects
+from ..wire import Health, Me, ProjectName, ProjectOut, ProjectPatch
 from .deps import CallerDep, ContextDep
-from .schemas import Health, Me, ProjectName, ProjectOut, ProjectPatch
 
 router = APIRouter()
 

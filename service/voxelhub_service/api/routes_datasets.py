@@ -11,8 +11,8 @@ from ..database import reading, writing
 from ..datasets import trash
 from ..datasets.vocabulary import vocabulary
 from ..policy.authorize import require
+from ..wire import DatasetOut, DatasetPage, DatasetPatch, Identifier, ProjectName, Term, Vocabulary
 from .deps import CallerDep, ContextDep
-from .schemas import DatasetOut, DatasetPage, DatasetPatch, Identifier, ProjectName, Term, Vocabulary
 
 router = APIRouter(tags=["datasets"])
 Offset = Annotated[int, Query(ge=0, le=10**9)]

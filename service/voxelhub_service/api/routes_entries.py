@@ -11,8 +11,8 @@ from starlette.responses import Response
 from ..database import reading, writing
 from ..datasets import catalogue, viewing
 from ..models import File
+from ..wire import EntryOut, EntryPage, EntryPatch, FileOut, FilePage, Identifier, ProjectName, Sort, ViewOut
 from .deps import CallerDep, ContextDep
-from .schemas import EntryOut, EntryPage, EntryPatch, FileOut, FilePage, Identifier, ProjectName, Sort, ViewOut
 from .sending import SAFE, disposition, file_answer, is_first
 
 router = APIRouter(tags=["entries"])

@@ -16,9 +16,9 @@ from ..errors import Problem
 from ..identity.actor import Actor
 from ..identity.tokens import Credential, Identity
 from ..policy.authorize import require
+from ..wire import EventOut
 from .deps import CallerDep, CredentialDep
 from .feed import POLL, Feed
-from .schemas import EventOut
 
 router = APIRouter(tags=["service"])
 HEARTBEAT = 15.0  # seconds without a message after which a comment is sent

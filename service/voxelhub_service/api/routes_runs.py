@@ -17,8 +17,8 @@ from ..policy.authorize import require
 from ..runs.logs import read_log
 from ..runs.store import ask_cancel, create_tool_run, list_runs, run_for, run_out, runs_out
 from ..tools.registry import registry
+from ..wire import Identifier, LogChunk, ProjectName, RunIn, RunOut, RunPage, RunState
 from .deps import CallerDep, ContextDep
-from .schemas import Identifier, LogChunk, ProjectName, RunIn, RunOut, RunPage, RunState
 
 router = APIRouter(tags=["runs"])
 RequestKey = Annotated[str | None, Header(

@@ -15,8 +15,8 @@ from ..errors import conflict, forbidden
 from ..identity.actor import Actor
 from ..identity.hub import HubClient, hub_silent
 from ..policy.authorize import require
+from ..wire import AccessToken
 from .deps import CallerDep, ContextDep, CredentialDep
-from .schemas import AccessToken
 
 router = APIRouter(tags=["tokens"])
 

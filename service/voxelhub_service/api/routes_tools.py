@@ -13,8 +13,8 @@ from ..runs.store import selected, visible_entries
 from ..tools.manifest import Manifest
 from ..tools.matching import Selected, match
 from ..tools.registry import registry
+from ..wire import ToolInput, ToolList, ToolOut, ToolOutput, ToolResources, TypeFormat
 from .deps import CallerDep, ContextDep
-from .schemas import ToolInput, ToolList, ToolOut, ToolOutput, ToolResources, TypeFormat
 
 router = APIRouter(tags=["tools"])
 MAX_SELECTED = 1000

@@ -17,8 +17,8 @@ from ..identity.actor import Actor
 from ..models import Upload, UploadFile
 from ..policy.authorize import require
 from ..runs.store import run_out
+from ..wire import DigestIn, Identifier, RunOut, UploadIn, UploadList, UploadOut
 from .deps import STREAMED_BODY, CallerDep, ContextDep
-from .schemas import DigestIn, Identifier, RunOut, UploadIn, UploadList, UploadOut
 
 router = APIRouter(tags=["uploads"])
 TUS = {"Tus-Resumable": "1.0.0", "Cache-Control": "no-store"}

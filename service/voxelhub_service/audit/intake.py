@@ -15,10 +15,10 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ..api.schemas import AuditEventIn
 from ..context import Context
 from ..database import writing
 from ..models import AuditEvent
+from ..wire import AuditEventIn
 
 log = logging.getLogger("voxelhub.audit")
 BATCH = 500  # records per transaction

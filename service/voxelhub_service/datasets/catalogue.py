@@ -13,12 +13,12 @@ from typing import Any
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from ..api.schemas import EntryOut, EntryPage, EntryPatch
 from ..context import Context, emit
 from ..errors import not_found
 from ..identity.actor import Actor
 from ..models import Dataset, DatasetVersion, Entry, Project
 from ..policy.authorize import decide, require
+from ..wire import EntryOut, EntryPage, EntryPatch
 from .names import fold
 from .vocabulary import vocabulary
 

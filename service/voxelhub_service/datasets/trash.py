@@ -8,7 +8,6 @@ from datetime import timedelta
 from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from ..api.schemas import DatasetOut, DatasetPage, VersionOut
 from ..context import Context, emit
 from ..database import reading, writing
 from ..errors import conflict, forbidden, invalid, not_found
@@ -16,6 +15,7 @@ from ..identity.actor import Actor
 from ..models import Dataset, DatasetVersion, Entry, File, Project, Run, utcnow
 from ..policy.authorize import require
 from ..projects.store import role_in
+from ..wire import DatasetOut, DatasetPage, VersionOut
 from . import storage
 from .catalogue import readable_projects
 

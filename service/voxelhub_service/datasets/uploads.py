@@ -14,7 +14,6 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from ..api.schemas import UploadFileOut, UploadIn, UploadOut
 from ..checkpoints import reached
 from ..context import Context, emit
 from ..database import reading, writing
@@ -26,6 +25,7 @@ from ..projects.quota import reserve
 from ..projects.store import project_by_name
 from ..runs.endings import tell
 from ..runs.store import next_number
+from ..wire import UploadFileOut, UploadIn, UploadOut
 from . import names, storage, tus
 from .vocabulary import vocabulary
 

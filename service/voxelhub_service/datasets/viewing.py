@@ -8,10 +8,10 @@ from pathlib import Path, PurePosixPath
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ..api.schemas import ViewOut
 from ..context import Context
 from ..errors import Problem, conflict
 from ..models import Dataset, DatasetVersion, Entry, File, Project
+from ..wire import ViewOut
 from . import derived, storage
 from .vocabulary import vocabulary
 

@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ..api.schemas import ProjectOut
 from ..context import Context, emit
 from ..database import reading, writing
 from ..identity.actor import Actor, ProjectRole, personal_project
 from ..models import Project
 from ..policy.authorize import decide
+from ..wire import ProjectOut
 from .quota import release, reserve, reserved_bytes, room
 
 __all__ = [

@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from ..api.schemas import RunOut
 from ..context import Context
 from ..errors import conflict, invalid, not_found
 from ..identity.actor import Actor
@@ -29,6 +28,7 @@ from ..projects.store import project_by_name
 from ..tools.manifest import Manifest, ManifestError
 from ..tools.matching import Selected, check
 from ..tools.registry import Registry
+from ..wire import RunOut
 from .endings import end_run, tell
 from .next_step import NEVER_STARTED
 from .staging import label

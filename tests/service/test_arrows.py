@@ -1,0 +1,28 @@
+"""Arrows point down: no feature of the service imports its HTTP layer, and no trusted package the user zone."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVICE = ROOT / "service" / "voxelhub_service"
+UPWARD = {
+    "service/voxelhub_service": r"^\s*(from|import) (voxelhub_hub|voxelhub_spawner|voxelhub_lab|voxelhub)\b",
+    "spawner": r"^\s*(from|import) (voxelhub_hub|voxelhub_service\.api|voxelhub_lab|voxelhub)\b",
+    "extensions/lab/voxelhub_lab": r"^\s*(from|import) voxelhub_(hub|spawner|sandbox|service)\b",
+    "kernels/voxelhub": r"^\s*(from|import) voxelhub_(hub|spawner|sandbox|service|lab)\b",
+}
+
+
+def test_no_feature_imports_the_http_layer() -> None:
+    features = [path for path in SERVICE.rglob("*.py") if path.parent.name != "api"]
+    assert [str(path) for path in features if re.search(r"from \.+api\b", path.read_text())] == []
+
+
+@pytest.mark.parametrize("folder", UPWARD)
+def test_no_zone_imports_upward(folder: str) -> None:
+    found = [str(path) for path in (ROOT / folder).rglob("*.py") if re.search(UPWARD[folder], path.read_text(), re.MULTILINE)]
+    assert found == []
