@@ -4,7 +4,7 @@ BOOTSTRAP = $(PYTHON) hub_config/bootstrap.py
 ENVS = $(or $(VOXELHUB_ENVS_DIR),.envs)
 TEST = $(ENVS)/test/bin
 NPM = PATH="$(abspath $(ENVS))/core/bin:$$PATH" npm
-RUNTIME = core lab imaging tool-dicom-to-nifti keycloak proxy labextension kernelspecs bytecode
+RUNTIME = core lab imaging tool-dicom-to-nifti ocr keycloak proxy labextension kernelspecs bytecode
 PACKAGES = hub_config/voxelhub_hub spawner/voxelhub_spawner spawner/voxelhub_sandbox service/voxelhub_service \
 	extensions/lab/voxelhub_lab kernels/voxelhub
 

@@ -43,6 +43,8 @@ SOURCES = {
     "imaging": ["kernels"],
     "imaging-torch": ["kernels"],
     "tool-dicom-to-nifti": [],
+    "ocr": [],
+    "bench-deid": [],
     "test": ["hub_config", "spawner", "service", "extensions/lab", "kernels"],
 }
 SIZES = {"imaging-torch": "about 5.2 GB on disk, of which the CUDA libraries are most"}

@@ -23,7 +23,7 @@ from .children import ROOT
 from .keycloak import VERSION
 from .refusal import Refusal
 
-ENVIRONMENTS = ("core", "lab", "imaging", "tool-dicom-to-nifti")
+ENVIRONMENTS = ("core", "lab", "imaging", "tool-dicom-to-nifti", "ocr")
 
 
 def main(arguments: list[str]) -> int:

@@ -86,7 +86,7 @@ def _installed(settings: Settings) -> Iterator[Finding]:
         yield Finding("ok", f"Keycloak {keycloak.VERSION}")
     except Refusal as error:
         yield Finding("wrong", str(error))
-    for name in ("lab", "imaging", "tool-dicom-to-nifti"):
+    for name in ("lab", "imaging", "tool-dicom-to-nifti", "ocr"):
         there = (settings.envs_dir / name / "bin" / "python").exists()
         yield Finding("ok", f"Environment {name}") if there else Finding(
             "wrong", f"The environment {name} is missing. Run `python3 hub_config/bootstrap.py {name}`.")

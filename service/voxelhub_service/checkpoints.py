@@ -17,10 +17,16 @@ NAMES = (
     "upload.bytes_synced",       # fsynced, offset not yet committed
     "upload.offset_committed",
     "upload.completed",          # import run committed, answer not sent
+    "fetch.bytes_written",       # part of a URL is on disk, its record not yet
+    "fetch.complete",            # the whole file is there, nothing else happened
+    "import.unpacked",           # archives are unpacked, nothing was looked at
+    "import.cleaned",            # every file was looked at and cleaned; released ones not yet at their places
     "import.staged",             # unpacked and verified in the staging folder
     "publish.hashed",            # entries and manifest known
     "publish.renamed",           # version folder in place, nothing registered
     "publish.registered",        # transaction committed
+    "quarantine.placed",         # held files lie in the quarantine, their rows are not there yet
+    "release.created",           # the run of a release is committed, answer not sent
     "run.created",
     "run.staged_in",
     "run.submitted",             # supervisor started, state not yet committed

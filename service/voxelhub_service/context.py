@@ -28,6 +28,9 @@ def make_context(settings: Settings) -> Context:
     for folder in (settings.uploads_dir, settings.staging_dir, settings.derived_dir, settings.projects_dir,
                    settings.runs_dir, settings.audit_dir):
         folder.mkdir(parents=True, exist_ok=True)
+    for folder in (settings.uploads_dir, settings.staging_dir, settings.quarantine_dir):  # may hold what names patients
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o700)
     key = bytes.fromhex(read_secret(settings.secrets_dir, "audit-key"))
     return Context(settings, make_engine(settings.database_url), AuditLog(key, settings.audit_dir))
 

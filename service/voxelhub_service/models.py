@@ -156,14 +156,20 @@ class Upload(Base):
     unpack: Mapped[bool] = mapped_column(default=True)
     state: Mapped[str] = mapped_column(default="open", index=True)
     reason: Mapped[str] = mapped_column(default="")
-    source: Mapped[str] = mapped_column(default="upload")  # upload | notebook | demo
+    source: Mapped[str] = mapped_column(default="upload")  # upload | notebook | demo | url | release
+    mode: Mapped[str] = mapped_column(default="replace")  # the new version holds only these files | add: also the last one's
+    clinical: Mapped[bool] = mapped_column(default=False)  # passes the clinical door; as the project was when it was made
+    origin: Mapped[str] = mapped_column(default="")  # host of a URL; the whole address lies in the upload's folder
     run_id: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     expires_at: Mapped[datetime]
 
 
 class UploadFile(Base):
-    """One file of an upload. Its bytes lie in uploads/<upload>/<file>.part; the offset is that file's size."""
+    """One file of an upload. Its bytes lie in uploads/<upload>/<file>.part; the offset is that file's size.
+
+    A clinical upload's names may name patients: they lie in the upload's folder and go with it; `path` is a number here.
+    """
 
     __tablename__ = "upload_file"
     __table_args__ = (UniqueConstraint("upload_id", "path"),)
@@ -173,6 +179,35 @@ class UploadFile(Base):
     size: Mapped[int]
     sha256: Mapped[str | None]  # as the sender computed it
     committed: Mapped[int] = mapped_column(default=0)  # bytes known to be on disk after fsync
+
+
+class QuarantineItem(Base):
+    """A file that arrived and was not released. held -> releasing -> released; held -> rejected | expired.
+
+    Its bytes and its own name lie in quarantine/<run>/<id> and <id>.json, outside every mount, until it leaves the
+    quarantine. `findings` tell where and how often, never what.
+    """
+
+    __tablename__ = "quarantine_item"
+    id: Mapped[str] = _id()
+    project_id: Mapped[str] = mapped_column(ForeignKey("project.id"), index=True)
+    run_id: Mapped[str] = mapped_column(ForeignKey("run.id"), index=True)  # the import that held it
+    owner: Mapped[str]  # who brought it in
+    title: Mapped[str]  # of the dataset it was meant for
+    number: Mapped[int]  # of the file in its import, from 1
+    what: Mapped[str]  # DICOM MR image | PDF document | …
+    size: Mapped[int]
+    code: Mapped[str]  # stable reason: burned_in | unreadable | virus | …
+    reason: Mapped[str]  # a sentence
+    findings: Mapped[list[Any]] = mapped_column(default=list)  # [{"code", "where", "count"}]
+    releasable: Mapped[bool] = mapped_column(default=True)  # a steward may waive this reason
+    state: Mapped[str] = mapped_column(default="held", index=True)
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    decision: Mapped[str] = mapped_column(default="")  # the steward's written reason
+    release_run_id: Mapped[str | None] = mapped_column(index=True)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow, index=True)
+    expires_at: Mapped[datetime]
 
 
 class Run(Base):

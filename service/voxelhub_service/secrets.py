@@ -9,6 +9,7 @@ from pathlib import Path
 
 NAMES = (
     "audit-key",                # keyed hash of the audit chain; only the service reads it
+    "deid-key",                 # every project's pseudonyms derive from it; only an import reads it
     "vault-key",                # wraps users' credentials of linked accounts
     "hub-crypt-key",            # encrypts auth_state in the hub's database
     "hub-cookie-secret",

@@ -144,6 +144,42 @@ class DatasetOut(Wire):
     versions: list[VersionOut]
 
 
+class ChangedFile(Wire):
+    path: str
+    change: Literal["added", "removed", "changed"]
+    size_before: Size | None
+    size_after: Size | None
+
+
+class VersionDiff(Wire):
+    """What a version holds that an earlier one did not, and the reverse. `items` is cut at `limit`; the counts are not."""
+
+    before: int
+    after: int
+    added: int
+    removed: int
+    changed: int
+    unchanged: int
+    total: int
+    items: list[ChangedFile]
+
+
+class StorageUse(Wire):
+    user: str
+    bytes: Size = Field(description="of the versions this person brought in; a file that several brought in counts for the first")
+    datasets: int
+
+
+class StorageOut(Wire):
+    project: str
+    quota_bytes: Size
+    used_bytes: Size
+    reserved_bytes: Size
+    trash_bytes: Size = Field(description="of used_bytes: held only by datasets in the trash")
+    quarantine_bytes: Size = Field(description="beside used_bytes: waiting in quarantine")
+    users: list[StorageUse]
+
+
 class DatasetPage(Wire):
     total: int
     items: list[DatasetOut]
@@ -152,6 +188,10 @@ class DatasetPage(Wire):
 class DatasetPatch(Wire):
     title: Title | None = None
     description: Annotated[str, Field(max_length=10_000)] | None = None
+
+
+VersionMode = Annotated[Literal["replace", "add"], Field(
+    description="of an existing dataset: the new version holds these files only, or those of the last version too")]
 
 
 class UploadFileIn(Wire):
@@ -168,6 +208,7 @@ class UploadIn(Wire):
     file_format: str | None = None
     unpack: bool = Field(default=True, description="unpack ZIP and TAR archives")
     source: Literal["upload", "notebook"] = "upload"
+    mode: VersionMode = "replace"
 
 
 class UploadFileOut(Wire):
@@ -194,6 +235,65 @@ class UploadOut(Wire):
 
 class UploadList(Wire):
     items: list[UploadOut]
+
+
+class UrlIn(Wire):
+    """An import from an address. It runs in the service; no browser need stay open."""
+
+    project: ProjectName
+    title: Title
+    url: Annotated[str, Field(min_length=8, max_length=4096, description="http, https or ftp; without user name or password")]
+    sha256: Sha256 | None = Field(default=None, description="of the file, where its publisher names it; else it is not compared")
+    data_type: str | None = None
+    file_format: str | None = None
+    unpack: bool = True
+    mode: VersionMode = "replace"
+
+
+class Finding(Wire):
+    """Where something was found, and how often; never what."""
+
+    code: str
+    where: str
+    count: int = 1
+
+
+class QuarantineOut(Wire):
+    id: Identifier
+    project: str
+    run_id: Identifier
+    run: str = Field(description="label of the import, as run007")
+    owner: str
+    title: str = Field(description="of the dataset it was meant for")
+    number: int = Field(description="of the file in its import")
+    what: str
+    size: Size
+    code: str
+    reason: str
+    findings: list[Finding]
+    releasable: bool = Field(description="false: nobody may let it in as it is; it can only be rejected")
+    state: Literal["held", "releasing", "released", "rejected", "expired"]
+    decided_by: str | None
+    decided_at: datetime | None
+    decision: str
+    release_run_id: Identifier | None
+    created_at: datetime
+    expires_at: datetime
+    may_decide: bool = Field(description="the caller is a steward of the project, and it is held")
+
+
+class QuarantinePage(Wire):
+    total: int
+    held: int = Field(description="of these, how many wait for a decision")
+    items: list[QuarantineOut]
+
+
+class DecisionIn(Wire):
+    reason: Annotated[str, Field(min_length=10, max_length=2000, description="why; it is kept and audited, so name no patient")]
+
+
+class NameOut(Wire):
+    name: str = Field(description="the file's own name, as it was brought in")
 
 
 class DigestIn(Wire):
@@ -305,7 +405,7 @@ class LogChunk(Wire):
 class EventOut(Wire):
     """The data of a message of GET /events: a hint to read something again. `ready` opens a stream; after `reset` read all."""
 
-    topic: Literal["ready", "reset", "run", "upload", "dataset", "project"]
+    topic: Literal["ready", "reset", "run", "upload", "dataset", "project", "quarantine"]
     subject: str = Field(default="", description="id of what changed")
     project: str = Field(default="", description="its project's name")
     payload: dict[str, Any] = {}

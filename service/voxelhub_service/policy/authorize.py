@@ -29,6 +29,9 @@ RULES: dict[str, Need] = {
     "dataset.trash": "member",
     "file.download": "member",
     "upload.write": "member",
+    "quarantine.read": "member",  # what they brought in themselves; a steward all of the project
+    "quarantine.read_others": "steward",
+    "quarantine.decide": "steward",
     "run.read": "member",
     "run.create": "member",
     "run.cancel": "member",
