@@ -21,7 +21,8 @@ from ..wire import EventOut
 POLL = 0.3  # seconds
 STREAMS_PER_USER = 12
 BATCH = 500
-ACTIONS = {"run": "run.read", "upload": "dataset.read", "dataset": "dataset.read", "project": "project.read"}
+ACTIONS = {"run": "run.read", "upload": "dataset.read", "dataset": "dataset.read", "project": "project.read",
+           "quarantine": "quarantine.read"}
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,8 @@ def _visible(actor: Actor, event: Event, project: Project | None) -> bool:
     if event.project_id is None:
         return event.user is not None
     action = ACTIONS.get(event.topic)
+    if event.topic == "quarantine" and event.user is None:  # the one for who brought it in goes to them by name
+        action = "quarantine.read_others"
     return action is not None and project is not None and decide(actor, action, project).allowed
 
 

@@ -22,6 +22,7 @@ from ..datasets.derived import sweep_derived
 from ..datasets.trash import purge_trash
 from ..datasets.uploads import expire_uploads
 from ..executors.local import LocalExecutor
+from ..imports.quarantine import sweep_quarantine
 from ..settings import load_settings
 from ..tools.registry import registry
 from .lease import RENEW, LeaseLost, WorkerLease
@@ -32,7 +33,7 @@ BUSY, IDLE = 0.1, 0.4  # seconds between two looks
 STOP_PATIENCE = 5.0  # seconds for work of our own that is under way; it is safe to cut
 # What is done beside the loop, and seconds between two times (0: once, at the start).
 CHORES: tuple[tuple[Callable[[Context], object], float], ...] = (
-    (ensure_demo, 0), (expire_uploads, 60), (purge_trash, 600), (sweep_derived, 600),
+    (ensure_demo, 0), (expire_uploads, 60), (sweep_quarantine, 60), (purge_trash, 600), (sweep_derived, 600),
 )
 
 
