@@ -32,6 +32,7 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 LIBC = ctypes.CDLL(None)
 MAX_PROCESSES = 4096
 TICK = 0.5  # seconds between two looks at limits and at our own orders
+LOG_MAX = 20 * 1024**2  # bytes, beyond which the next start moves a log away
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,20 @@ class Order:
         return json.dumps(asdict(self)).encode()
 
 
+def rotate(log: Path) -> None:
+    """At each start: a log beyond its size becomes `<name>.1`, in place of the one before."""
+    with contextlib.suppress(FileNotFoundError):
+        if log.stat().st_size > LOG_MAX:
+            log.rename(log.with_name(f"{log.name}.1"))
+
+
 class Server:
     """The started process and how to reach the program inside."""
 
     def __init__(self, order: Order, confinement: Confinement) -> None:
         self.order = order
         read, write = os.pipe()
+        rotate(Path(order.log))
         log = os.open(order.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         command, environ, passed = order.program, order.environ, [write]
         if order.sandbox:

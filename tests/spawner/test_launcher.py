@@ -15,7 +15,7 @@ import psutil
 import pytest
 from voxelhub_sandbox.bubblewrap import unavailable
 from voxelhub_sandbox.limits import Confinement, Limits
-from voxelhub_spawner.launcher import Order, spare_the_server
+from voxelhub_spawner.launcher import LOG_MAX, Order, spare_the_server
 from voxelhub_spawner.local import launch
 
 SANDBOXED = pytest.param(True, marks=pytest.mark.skipif(unavailable() is not None, reason=str(unavailable())))
@@ -150,3 +150,14 @@ def test_memory_above_the_limit_ends_the_hungry_process_only(tmp_path: Path, san
     assert launched.poll() is None
     launched.terminate()
     launched.wait(20)
+
+
+def test_a_long_log_gives_way_to_a_new_one(tmp_path: Path) -> None:
+    log = Path(order(tmp_path, "true", sandbox=False).log)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as file:
+        file.truncate(LOG_MAX + 1)
+    launched = launch(order(tmp_path, "echo new", sandbox=False))
+    assert launched.wait(20) == 0
+    assert log.read_text() == "new\n"
+    assert log.with_name(f"{log.name}.1").stat().st_size == LOG_MAX + 1
