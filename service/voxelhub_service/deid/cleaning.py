@@ -118,6 +118,12 @@ HELD = {
         "Recording",
         fix="Leave it out, or ask a data steward to look at it.",
     ),
+    "mismatch": Held(
+        "unreadable",
+        "The name of this file says what it is, but its content is something else.",
+        releasable=False,
+        fix="Export it again, or leave it out.",
+    ),
     "empty": Held("unreadable", "This file is empty.", releasable=False, fix="Copy or export it again, or leave it out."),
 }
 

@@ -19,6 +19,7 @@ MAGICS: tuple[tuple[bytes, str], ...] = (
     (b"\x80\x05", "unknown"), (b"\x1a\x45\xdf\xa3", "video"), (b"OggS", "video"), (b"ID3", "video"), (b"fLaC", "video"),
     (b"ZISRAWFILE", "slide"),
 )  # fmt: skip
+BINARY = (".svs", ".tif", ".tiff", ".dcm", ".png", ".jpg", ".jpeg")
 OFFICE = (b"[Content_Types].xml", b"mimetypeapplication/vnd.", b"word/", b"xl/", b"ppt/")
 
 
@@ -42,6 +43,8 @@ def kind_of(source: Path, name: str) -> str:
         return "archive"
     if head[4:8] == b"ftyp" or (head.startswith(b"RIFF") and head[8:12] in (b"AVI ", b"WAVE")):
         return "video"
+    if lower.endswith(BINARY):
+        return "mismatch"
     return text_kind(head, lower, whole=len(head) < HEAD)
 
 

@@ -63,9 +63,11 @@ class Sink:
         self._digest.update(data)
         self._file.write(self._packer.compress(data) if self._packer else data)
 
-    def seek(self, where: int) -> None:
-        """Of a plain file only; its digest is then not to be used."""
+    def patch(self, where: int, data: bytes) -> None:
+        """Overwrites bytes of a plain file; its digest stays that of what was written in order."""
         self._file.seek(where)
+        self._file.write(data)
+        self._file.seek(0, 2)
 
     def finish(self) -> None:
         if self._packer:

@@ -1,0 +1,1 @@
+"""What stays of the descriptions that slide scanners and microscopes write into TIFF files."""
