@@ -1,7 +1,8 @@
 """`voxelhub backup FILE`: the whole state in one tar, consistent while VoxelHub runs.
 
 Order makes it consistent: the head of the audit chain is read before the database, so that it never runs ahead; the
-databases by SQLite's backup API; then only the versions that the copied database names, which never change. Keycloak's
+databases by SQLite's backup API; then only the versions that the copied database names, which never change, and what
+waits in quarantine by the same database. Keycloak's
 own database cannot be copied while it is open, so Keycloak is ended and started again around the copy (about ten
 seconds, in which known users stay signed in). The last member is a manifest of SHA-256 digests.
 """
@@ -27,7 +28,8 @@ from pathlib import Path
 import voxelhub_service
 from sqlalchemy import select
 from voxelhub_service.database import make_engine, reading
-from voxelhub_service.models import Dataset, DatasetVersion, Project
+from voxelhub_service.imports.quarantine import KEPT
+from voxelhub_service.models import Dataset, DatasetVersion, Project, QuarantineItem
 from voxelhub_service.settings import Settings, load_settings
 
 from . import first_start, status
@@ -69,10 +71,11 @@ def write(settings: Settings, target: Path) -> int:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with ExitStack() as stack:
             file = stack.enter_context(os.fdopen(descriptor, "wb"))
-            if not status.running(settings.state_dir):
+            live = status.running(settings.state_dir)  # asked once: from now on the lock may be our own
+            if not live:
                 stack.enter_context(hold_lock(settings.state_dir))
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".backup-", dir=settings.state_dir)))
-            number = _fill(settings, Archive(file), scratch)
+            number = _fill(settings, Archive(file), scratch, live)
             file.flush()
             os.fsync(file.fileno())
         part.replace(target)
@@ -81,7 +84,7 @@ def write(settings: Settings, target: Path) -> int:
     return number
 
 
-def _fill(settings: Settings, archive: Archive, scratch: Path) -> int:
+def _fill(settings: Settings, archive: Archive, scratch: Path, live: bool) -> int:
     state = settings.state_dir
     archive.text(ABOUT, json.dumps({
         "format": FORMAT, "version": voxelhub_service.__version__, "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -97,9 +100,15 @@ def _fill(settings: Settings, archive: Archive, scratch: Path) -> int:
         if not version.exists():
             raise Refusal("A dataset was removed for good while it was copied. Start the backup again.")
         archive.tree(state, version)
+    for path in quarantined(settings, scratch / Path(SERVICE_DB).name):
+        if not path.exists():
+            raise Refusal("A file left the quarantine while it was copied. Start the backup again; "
+                          "if it says so again, see what `voxelhub fsck` offers.")
+        archive.tree(state, path)
+    archive.file(settings.quarantine_dir, str(settings.quarantine_dir.relative_to(state)))  # for its mode
     for folder in (*AFTER, str(first_start.stamp(settings).relative_to(state))):
         archive.tree(state, state / folder)
-    _keycloak(settings, archive)
+    _keycloak(settings, archive, live)
     return archive.close()
 
 
@@ -125,10 +134,22 @@ def versions(settings: Settings, database: Path) -> Iterator[Path]:
         yield folder / f"v{number}.sha256"
 
 
-def _keycloak(settings: Settings, archive: Archive) -> None:
+def quarantined(settings: Settings, database: Path) -> Iterator[Path]:
+    """Bytes and name of each file that waits in quarantine by the copied database."""
+    engine = make_engine(f"sqlite:///{database}")
+    with reading(engine) as session:
+        rows = session.execute(
+            select(QuarantineItem.run_id, QuarantineItem.id).where(QuarantineItem.state.in_(KEPT))).all()
+    engine.dispose()
+    for run, item in rows:
+        yield settings.quarantine_dir / run / item
+        yield settings.quarantine_dir / run / f"{item}.json"
+
+
+def _keycloak(settings: Settings, archive: Archive, live: bool) -> None:
     """Its database, while it is not open; the supervisor starts it again after `holding`."""
     folder = settings.state_dir / KEYCLOAK_DB
-    if not status.running(settings.state_dir):
+    if not live:
         archive.tree(settings.state_dir, folder)
         return
     with holding(settings.state_dir, "keycloak"):

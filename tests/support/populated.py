@@ -13,6 +13,7 @@ from typing import Any
 
 from fastapi.routing import iter_route_contexts
 from starlette.testclient import TestClient
+from support.held import hold
 from support.probe import write_probe
 from support.samples import write_volume
 from support.service import ACTORS, TableIdentity, bearer, make_test_context
@@ -22,6 +23,7 @@ from voxelhub_service.api.app import create_app
 from voxelhub_service.api.gate import PREFIX
 from voxelhub_service.context import Context
 from voxelhub_service.database import reading
+from voxelhub_service.identity.actor import personal_project
 from voxelhub_service.identity.tokens import Identity
 from voxelhub_service.models import Dataset, DatasetVersion, Entry, File
 
@@ -32,6 +34,8 @@ STATES = {
     ("DELETE", "/uploads/{upload_id}"): {"upload_id": "second_upload"},
     ("POST", "/uploads/{upload_id}/complete"): {"upload_id": "full_upload"},
     ("POST", "/runs/{run_id}/cancel"): {"run_id": "second_run"},
+    ("POST", "/quarantine/{item_id}/release"): {"item_id": "item_to_release"},
+    ("POST", "/quarantine/{item_id}/reject"): {"item_id": "item_to_reject"},
 }
 
 
@@ -69,6 +73,8 @@ class Populated:
             "sha256": sha256(b"12345"),
             "files": [{"path": "new.txt", "size": 3}],
             "arguments": {},
+            "url": "https://data.example/study.zip",
+            "reason": "Looked at: it shows nothing of a patient.",
         }
         return self._example(schema, values)
 
@@ -118,6 +124,7 @@ def populate(folder: Path, user: str = "alice", identity: Identity | None = None
     _datasets(setup, made, folder)
     _uploads(setup, made)
     _runs(setup, made)
+    _quarantine(made)
     return made
 
 
@@ -158,3 +165,11 @@ def _runs(client: TestClient, made: Populated) -> None:
         run = client.post("/runs", json=body, headers=bearer(made.user))
         assert run.status_code == 201, run.text
         made.ids[key] = run.json()["id"]
+
+
+def _quarantine(made: Populated) -> None:
+    """In the user's own project: there they are owner, and decide."""
+    project = personal_project(made.user)
+    open_project(made.context, project, open=False)
+    items = hold(made.context, project, made.user, [b"one", b"two", b"three"])
+    made.ids |= dict(zip(("item_id", "item_to_release", "item_to_reject"), items, strict=True))

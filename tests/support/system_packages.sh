@@ -1,20 +1,29 @@
 #!/bin/sh
-# What only the tests need from the system: a browser and a font. Installed as root; otherwise the tests that need them
-# are skipped and say so.
-if command -v chromium >/dev/null 2>&1; then
-    exit 0
-fi
-if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
-    echo "[voxelhub] There is no Chromium here and this is not root on Debian: the browser tests will be skipped."
-    exit 0
-fi
-echo "[voxelhub] installing chromium and fonts-dejavu-core for the browser tests"
+# What only the tests need from the system: a browser and a font, a virus scanner, a validator of DICOM files. Installed as
+# root; otherwise the tests that need them are skipped and say so.
+PATH="$PATH:/usr/sbin"
 export DEBIAN_FRONTEND=noninteractive
+missing=""
+while read -r program packages; do
+    command -v "$program" >/dev/null 2>&1 || missing="$missing $packages"
+done <<'NEEDED'
+chromium chromium fonts-dejavu-core
+clamd clamav-daemon
+dciodvfy dicom3tools
+curl curl
+NEEDED
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+    echo "[voxelhub] Not here, and this is not root on Debian:$missing. The tests that need them will be skipped."
+    exit 0
+fi
+echo "[voxelhub] installing for the tests:$missing"
 for _attempt in 1 2 3; do
+    # shellcheck disable=SC2086 # a list of words
     if apt-get -q -o DPkg::Lock::Timeout=120 update >/dev/null &&
-        apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends chromium fonts-dejavu-core >/dev/null; then
+        apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends $missing >/dev/null; then
         exit 0
     fi
     sleep 5
 done
-echo "[voxelhub] chromium could not be installed: the browser tests will be skipped."
+echo "[voxelhub] could not be installed:$missing. The tests that need them will be skipped."

@@ -21,6 +21,20 @@ class Verified:
 
 
 @dataclass(frozen=True)
+class HeldFile:
+    """A file that stays out. Its bytes lie in staging/<run>.held/<id>, its own name in <id>.json beside them."""
+
+    id: str
+    number: int  # of the file in its import, from 1
+    what: str
+    size: int
+    code: str
+    reason: str
+    findings: list[dict[str, Any]]
+    releasable: bool
+
+
+@dataclass(frozen=True)
 class Staged:
     digests: dict[str, Verified]
     entries: list[Description] | None

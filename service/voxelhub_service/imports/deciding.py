@@ -28,7 +28,7 @@ from ..projects.store import project_by_name
 from ..runs.endings import tell as tell_run
 from ..runs.store import next_number
 from ..wire import Finding, QuarantineOut, QuarantinePage
-from . import quarantine
+from . import order, quarantine
 
 REASON = 10  # letters of a written reason, at least
 HOLDS_QUOTA = timedelta(days=365)  # an upper bound; the end of the run gives it back
@@ -186,8 +186,6 @@ def _decide(
 
 def _bring(context: Context, item: QuarantineItem, project: Project, folder: Path, file_id: str) -> UploadFile:
     """The file as an upload of one, before any row knows of it: what a kill leaves here belongs to nobody and is swept."""
-    from . import order  # type: ignore[attr-defined]
-
     source = quarantine.bytes_path(context, item)
     name = quarantine.name_of(context, item) or f"file-{item.number:06d}"
     folder.mkdir(mode=0o700)

@@ -86,12 +86,13 @@ def register(context: Context, session: Session, run: Run, upload: Upload, held:
     if upload.source == "release":
         _hold_again(session, run, held[0])
     else:
-        expires = utcnow() + timedelta(days=context.settings.quarantine_days)
+        now = utcnow()
+        expires = now + timedelta(days=context.settings.quarantine_days)
         session.add_all(
             QuarantineItem(
                 id=one.id, project_id=run.project_id, run_id=run.id, owner=upload.owner, title=upload.title, number=one.number,
                 what=one.what, size=one.size, code=one.code, reason=one.reason, findings=list(one.findings),
-                releasable=one.releasable, expires_at=expires,
+                releasable=one.releasable, created_at=now, expires_at=expires,
             )
             for one in held
         )

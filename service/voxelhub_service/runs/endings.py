@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from ..context import Context, emit
+from ..imports import quarantine
 from ..models import TERMINAL_STATES, DatasetVersion, Run, Upload, utcnow
 from ..projects.quota import release
 
@@ -36,6 +37,8 @@ def end_run(
         if upload is not None:
             upload.state, upload.reason = UPLOAD_STATES[state], reason
             emit(session, "upload", upload.id, project_id=upload.project_id, user=upload.owner)
+    if run.kind == "import":
+        quarantine.settle(context, session, run, state == "succeeded")
     detail: dict[str, Any] = {"state": state, "kind": run.kind, "number": run.number}
     if run.tool:
         detail |= {"tool": run.tool, "tool_version": run.tool_version, "tool_digest": run.tool_digest}
