@@ -9,6 +9,14 @@ import { UploadManager } from './uploads/manager';
 
 const HIGHLIGHT = 15_000; // ms that new rows stay marked
 
+/** A page of the workspace that some other panel asks for. */
+export interface Wanted {
+  page: 'rows' | 'trash' | 'quarantine' | 'storage';
+  project: string;
+  /** Of the quarantine: only what this import held. */
+  run?: { id: string; label: string };
+}
+
 export class Core {
   readonly api = new Api();
   readonly events = new Events(this.api);
@@ -21,8 +29,9 @@ export class Core {
   readonly selection = new Store<readonly Entry[]>([]);
   /** Ids of datasets whose rows are new, or were asked for. */
   readonly highlighted = new Store<ReadonlySet<string>>(new Set());
-  /** A dataset whose rows the workspace table is asked to show. */
-  readonly wanted = new Store<{ project: string; dataset: string } | null>(null);
+  readonly wanted = new Store<Wanted | null>(null);
+  /** Files in quarantine that wait for a decision, of those I may see. */
+  readonly held = new Store(0);
   readonly uploads = new UploadManager(this.api, this.events, dataset => this.highlight(dataset));
   private retry = 0;
 
@@ -32,6 +41,7 @@ export class Core {
     this.events.on('project', () => void this.refreshMe());
     this.events.on('dataset', () => void this.refreshMe());
     this.events.on('upload', () => void this.refreshMe());
+    this.events.on('quarantine', () => void this.refreshHeld());
     this.uploads.start();
   }
 
@@ -44,6 +54,8 @@ export class Core {
       this.vocabulary.set(vocabulary);
       this.trouble.set(null);
       this.server.set(await this.api.server());
+      void this.refreshHeld();
+      void this.uploads.adopt(me.name);
     } catch (error) {
       const problem = asProblem(error);
       this.trouble.set(problem);
@@ -61,6 +73,14 @@ export class Core {
     }
   }
 
+  private async refreshHeld(): Promise<void> {
+    try {
+      this.held.set((await this.api.quarantine({ limit: 1 })).held);
+    } catch {
+      // A badge may be late; the page itself says what is wrong.
+    }
+  }
+
   highlight(dataset: string): void {
     this.highlighted.update(ids => new Set([...ids, dataset]));
     window.setTimeout(
@@ -73,6 +93,10 @@ export class Core {
   mounted(project: string): boolean {
     const server = this.server.get();
     return !server || server.projects_mounted.length === 0 || server.projects_mounted.includes(project);
+  }
+
+  clinical(project: string): boolean {
+    return this.me.get()?.projects.find(({ name }) => name === project)?.open === false;
   }
 
   report(error: unknown): void {

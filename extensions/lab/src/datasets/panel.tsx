@@ -1,7 +1,7 @@
 /** The Datasets sidebar: where to put data, how full the project is, what came lately. */
 import { useEffect, useState } from 'react';
 
-import type { Core } from '../core';
+import type { Core, Wanted } from '../core';
 import type { Dataset, Project } from '../shared/types';
 import { Banners } from '../shared/banners';
 import { Button, Empty, ProblemNotice, ProgressBar } from '../shared/components';
@@ -10,13 +10,13 @@ import { useLoaded } from '../shared/hooks';
 import { Icon } from '../shared/icons';
 import { useStore } from '../shared/store';
 import { BringIn, DropZone } from '../uploads/dropzone';
-import { defaultProject } from '../uploads/dialogs';
+import { defaultProject, projectLabel } from '../uploads/target';
 import { UploadList } from '../uploads/list';
 
 const RECENT = 30;
 const KEY = 'voxelhub:project';
 
-function Quota({ project }: { project: Project }): JSX.Element {
+function Quota({ project, onStorage }: { project: Project; onStorage: () => void }): JSX.Element {
   const taken = project.used_bytes + project.reserved_bytes;
   const share = project.quota_bytes ? taken / project.quota_bytes : 1;
   return (
@@ -31,9 +31,12 @@ function Quota({ project }: { project: Project }): JSX.Element {
         label={`Space used in ${project.name}`}
         state={share > 0.95 ? 'failed' : share > 0.8 ? 'paused' : 'active'}
       />
-      <small>
-        {bytes(taken)} of {bytes(project.quota_bytes)} used
-      </small>
+      <div className="vx-Quota-line">
+        <small>
+          {bytes(taken)} of {bytes(project.quota_bytes)} used
+        </small>
+        <Button label="Storage" icon="chart" kind="quiet" testId="show-project-storage" onClick={onStorage} />
+      </div>
     </div>
   );
 }
@@ -41,11 +44,13 @@ function Quota({ project }: { project: Project }): JSX.Element {
 function ProjectHeader({
   core,
   value,
-  onChange
+  onChange,
+  onShow
 }: {
   core: Core;
   value: string;
   onChange: (name: string) => void;
+  onShow: (wanted: Wanted) => void;
 }): JSX.Element | null {
   const projects = useStore(core.me)?.projects ?? [];
   useStore(core.server);
@@ -65,14 +70,14 @@ function ProjectHeader({
         >
           {projects.map(p => (
             <option key={p.id} value={p.name}>
-              {p.title || p.name}
-              {p.kind === 'personal' ? ' (only you)' : ''}
-              {p.open ? '' : ' – clinical'}
+              {projectLabel(p)}
             </option>
           ))}
         </select>
       </label>
-      {project && <Quota project={project} />}
+      {project && (
+        <Quota project={project} onStorage={() => onShow({ page: 'storage', project: project.name })} />
+      )}
       {project && !core.mounted(project.name) && (
         <small className="vx-Muted">
           New since your server started: restart the server to see it in notebooks.
@@ -118,13 +123,16 @@ function Row({
 export function DatasetsPanel({
   core,
   onOpen,
-  onWorkspace
+  onWorkspace,
+  onShow
 }: {
   core: Core;
   onOpen: (dataset: Dataset) => void;
   onWorkspace: () => void;
+  onShow: (wanted: Wanted) => void;
 }): JSX.Element {
   const me = useStore(core.me);
+  const held = useStore(core.held);
   const [wanted, setWanted] = useState(() => localStorage.getItem(KEY) ?? '');
   const project = me?.projects.find(p => p.name === wanted)?.name ?? defaultProject(core, '');
   const recent = useLoaded(
@@ -149,11 +157,20 @@ export function DatasetsPanel({
         />
       </header>
       <Banners core={core} />
-      <ProjectHeader core={core} value={project} onChange={choose} />
+      <ProjectHeader core={core} value={project} onChange={choose} onShow={onShow} />
       <BringIn core={core} project={project}>
-        {open => <DropZone onFiles={open} />}
+        {open => <DropZone clinical={core.clinical(project)} onFiles={open} />}
       </BringIn>
-      <UploadList core={core} />
+      <UploadList core={core} onShow={onShow} />
+      {held > 0 && (
+        <Button
+          label="Quarantine"
+          icon="shield"
+          badge={held}
+          testId="show-held"
+          onClick={() => onShow({ page: 'quarantine', project: '' })}
+        />
+      )}
       <section className="vx-Section" aria-label="Datasets of the project">
         <h3>Latest datasets</h3>
         {recent.problem && !core.trouble.get() && (

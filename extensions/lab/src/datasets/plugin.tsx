@@ -1,7 +1,7 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ILayoutRestorer } from '@jupyterlab/application';
 
-import type { Core } from '../core';
+import type { Core, Wanted } from '../core';
 import { labIcon } from '../shared/icons';
 import { PanelWidget } from '../shared/widget';
 import { CommandIds, ICore, PluginIds } from '../tokens';
@@ -16,6 +16,10 @@ export const datasetsPlugin: JupyterFrontEndPlugin<void> = {
   requires: [ICore],
   optional: [ILayoutRestorer],
   activate: (app: JupyterFrontEnd, core: Core, restorer: ILayoutRestorer | null) => {
+    const show = (wanted: Wanted): void => {
+      core.wanted.set(wanted);
+      void app.commands.execute(CommandIds.openWorkspace);
+    };
     const panel = new PanelWidget(
       { id: 'voxelhub-datasets', title: 'Datasets', icon: labIcon('datasets') },
       () => (
@@ -23,12 +27,10 @@ export const datasetsPlugin: JupyterFrontEndPlugin<void> = {
           core={core}
           onOpen={dataset => {
             core.highlight(dataset.id);
-            void app.commands.execute(CommandIds.openWorkspace, {
-              project: dataset.project,
-              dataset: dataset.id
-            });
+            show({ page: 'rows', project: dataset.project });
           }}
           onWorkspace={() => void app.commands.execute(CommandIds.openWorkspace)}
+          onShow={show}
         />
       )
     );

@@ -103,6 +103,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/services/voxelhub/api/v1/datasets/{dataset_id}/versions/{number}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare Versions
+         * @description The files that a version added, removed and changed. Of a first version all are added; `before` is 0 then.
+         */
+        get: operations["compare_versions_services_voxelhub_api_v1_datasets__dataset_id__versions__number__diff_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/services/voxelhub/api/v1/datasets/{dataset_id}/versions/{number}/files": {
         parameters: {
             query?: never;
@@ -364,6 +384,123 @@ export interface paths {
          * @description Administrators set title, quota, and whether the project is open or clinical.
          */
         patch: operations["change_project_services_voxelhub_api_v1_projects__project__patch"];
+        trace?: never;
+    };
+    "/services/voxelhub/api/v1/projects/{project}/storage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Storage
+         * @description Bytes used against the quota, by the people who brought them in; what the trash and the quarantine hold.
+         */
+        get: operations["read_storage_services_voxelhub_api_v1_projects__project__storage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/services/voxelhub/api/v1/quarantine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Quarantine
+         * @description What imports held, newest first: the caller's own files, and all of the projects in which they are steward or owner.
+         */
+        get: operations["list_quarantine_services_voxelhub_api_v1_quarantine_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/services/voxelhub/api/v1/quarantine/{item_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read Item */
+        get: operations["read_item_services_voxelhub_api_v1_quarantine__item_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/services/voxelhub/api/v1/quarantine/{item_id}/name": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reveal Name
+         * @description The file's own name, which may name a patient: for who brought it in and for stewards. Every look is audited.
+         */
+        post: operations["reveal_name_services_voxelhub_api_v1_quarantine__item_id__name_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/services/voxelhub/api/v1/quarantine/{item_id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reject
+         * @description Stewards refuse a file for good: its bytes and its name are removed, the record of it stays.
+         */
+        post: operations["reject_services_voxelhub_api_v1_quarantine__item_id__reject_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/services/voxelhub/api/v1/quarantine/{item_id}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Release
+         * @description Stewards let a file in despite its reason: `release_run_id` is the import that does it. Asked again, it answers the same.
+         */
+        post: operations["release_services_voxelhub_api_v1_quarantine__item_id__release_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/services/voxelhub/api/v1/runs": {
@@ -717,6 +854,20 @@ export interface components {
             /** Total */
             total: number;
         };
+        /** ChangedFile */
+        ChangedFile: {
+            /**
+             * Change
+             * @enum {string}
+             */
+            change: "added" | "removed" | "changed";
+            /** Path */
+            path: string;
+            /** Size After */
+            size_after: number | null;
+            /** Size Before */
+            size_before: number | null;
+        };
         /** DatasetOut */
         DatasetOut: {
             /**
@@ -759,6 +910,14 @@ export interface components {
             description?: string | null;
             /** Title */
             title?: string | null;
+        };
+        /** DecisionIn */
+        DecisionIn: {
+            /**
+             * Reason
+             * @description why; it is kept and audited, so name no patient
+             */
+            reason: string;
         };
         /** DigestIn */
         DigestIn: {
@@ -873,7 +1032,7 @@ export interface components {
              * Topic
              * @enum {string}
              */
-            topic: "ready" | "reset" | "run" | "upload" | "dataset" | "project";
+            topic: "ready" | "reset" | "run" | "upload" | "dataset" | "project" | "quarantine";
         };
         /** FileOut */
         FileOut: {
@@ -898,6 +1057,21 @@ export interface components {
             items: components["schemas"]["FileOut"][];
             /** Total */
             total: number;
+        };
+        /**
+         * Finding
+         * @description Where something was found, and how often; never what.
+         */
+        Finding: {
+            /** Code */
+            code: string;
+            /**
+             * Count
+             * @default 1
+             */
+            count?: number;
+            /** Where */
+            where: string;
         };
         /** Health */
         Health: {
@@ -939,6 +1113,14 @@ export interface components {
             projects: components["schemas"]["ProjectOut"][];
             /** Roles */
             roles: string[];
+        };
+        /** NameOut */
+        NameOut: {
+            /**
+             * Name
+             * @description the file's own name, as it was brought in
+             */
+            name: string;
         };
         /**
          * ProblemOut
@@ -1007,6 +1189,96 @@ export interface components {
             quota_bytes?: number | null;
             /** Title */
             title?: string | null;
+        };
+        /** QuarantineOut */
+        QuarantineOut: {
+            /** Code */
+            code: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Decided At */
+            decided_at: string | null;
+            /** Decided By */
+            decided_by: string | null;
+            /** Decision */
+            decision: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Findings */
+            findings: components["schemas"]["Finding"][];
+            /**
+             * Id
+             * @example 0123456789abcdef0123456789abcdef
+             */
+            id: string;
+            /**
+             * May Decide
+             * @description the caller is a steward of the project, and it is held
+             */
+            may_decide: boolean;
+            /**
+             * Number
+             * @description of the file in its import
+             */
+            number: number;
+            /** Owner */
+            owner: string;
+            /** Project */
+            project: string;
+            /** Reason */
+            reason: string;
+            /**
+             * Releasable
+             * @description false: nobody may let it in as it is; it can only be rejected
+             */
+            releasable: boolean;
+            /** Release Run Id */
+            release_run_id: string | null;
+            /**
+             * Run
+             * @description label of the import, as run007
+             */
+            run: string;
+            /**
+             * Run Id
+             * @example 0123456789abcdef0123456789abcdef
+             */
+            run_id: string;
+            /**
+             * Size
+             * @description bytes
+             */
+            size: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "held" | "releasing" | "released" | "rejected" | "expired";
+            /**
+             * Title
+             * @description of the dataset it was meant for
+             */
+            title: string;
+            /** What */
+            what: string;
+        };
+        /** QuarantinePage */
+        QuarantinePage: {
+            /**
+             * Held
+             * @description of these, how many wait for a decision
+             */
+            held: number;
+            /** Items */
+            items: components["schemas"]["QuarantineOut"][];
+            /** Total */
+            total: number;
         };
         /** RunIn */
         RunIn: {
@@ -1105,6 +1377,50 @@ export interface components {
             items: components["schemas"]["RunOut"][];
             /** Total */
             total: number;
+        };
+        /** StorageOut */
+        StorageOut: {
+            /** Project */
+            project: string;
+            /**
+             * Quarantine Bytes
+             * @description beside used_bytes: waiting in quarantine
+             */
+            quarantine_bytes: number;
+            /**
+             * Quota Bytes
+             * @description bytes
+             */
+            quota_bytes: number;
+            /**
+             * Reserved Bytes
+             * @description bytes
+             */
+            reserved_bytes: number;
+            /**
+             * Trash Bytes
+             * @description of used_bytes: held only by datasets in the trash
+             */
+            trash_bytes: number;
+            /**
+             * Used Bytes
+             * @description bytes
+             */
+            used_bytes: number;
+            /** Users */
+            users: components["schemas"]["StorageUse"][];
+        };
+        /** StorageUse */
+        StorageUse: {
+            /**
+             * Bytes
+             * @description of the versions this person brought in; a file that several brought in counts for the first
+             */
+            bytes: number;
+            /** Datasets */
+            datasets: number;
+            /** User */
+            user: string;
         };
         /** Term */
         Term: {
@@ -1282,6 +1598,13 @@ export interface components {
             /** Files */
             files: components["schemas"]["UploadFileIn"][];
             /**
+             * Mode
+             * @description of an existing dataset: the new version holds these files only, or those of the last version too
+             * @default replace
+             * @enum {string}
+             */
+            mode?: "replace" | "add";
+            /**
              * Project
              * @description Name of a project
              */
@@ -1351,6 +1674,28 @@ export interface components {
             state: "open" | "importing" | "done" | "failed" | "cancelled" | "expired";
             /** Title */
             title: string;
+        };
+        /**
+         * VersionDiff
+         * @description What a version holds that an earlier one did not, and the reverse. `items` is cut at `limit`; the counts are not.
+         */
+        VersionDiff: {
+            /** Added */
+            added: number;
+            /** After */
+            after: number;
+            /** Before */
+            before: number;
+            /** Changed */
+            changed: number;
+            /** Items */
+            items: components["schemas"]["ChangedFile"][];
+            /** Removed */
+            removed: number;
+            /** Total */
+            total: number;
+            /** Unchanged */
+            unchanged: number;
         };
         /** VersionOut */
         VersionOut: {
@@ -1715,6 +2060,51 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    compare_versions_services_voxelhub_api_v1_datasets__dataset_id__versions__number__diff_get: {
+        parameters: {
+            query?: {
+                /** @description an earlier version; the one before where it is not given */
+                before?: number | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                dataset_id: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Refused: the problem says why and what would make it right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Failed, or a part that must be asked does not answer. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionDiff"];
+                };
             };
         };
     };
@@ -2333,6 +2723,259 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProjectOut"];
+                };
+            };
+        };
+    };
+    read_storage_services_voxelhub_api_v1_projects__project__storage_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of a project */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Refused: the problem says why and what would make it right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Failed, or a part that must be asked does not answer. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StorageOut"];
+                };
+            };
+        };
+    };
+    list_quarantine_services_voxelhub_api_v1_quarantine_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                offset?: number;
+                project?: string | null;
+                run?: string | null;
+                state?: ("held" | "releasing" | "released" | "rejected" | "expired") | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Refused: the problem says why and what would make it right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Failed, or a part that must be asked does not answer. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuarantinePage"];
+                };
+            };
+        };
+    };
+    read_item_services_voxelhub_api_v1_quarantine__item_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                item_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Refused: the problem says why and what would make it right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Failed, or a part that must be asked does not answer. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuarantineOut"];
+                };
+            };
+        };
+    };
+    reveal_name_services_voxelhub_api_v1_quarantine__item_id__name_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                item_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Refused: the problem says why and what would make it right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Failed, or a part that must be asked does not answer. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NameOut"];
+                };
+            };
+        };
+    };
+    reject_services_voxelhub_api_v1_quarantine__item_id__reject_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                item_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecisionIn"];
+            };
+        };
+        responses: {
+            /** @description Refused: the problem says why and what would make it right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Failed, or a part that must be asked does not answer. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuarantineOut"];
+                };
+            };
+        };
+    };
+    release_services_voxelhub_api_v1_quarantine__item_id__release_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                item_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecisionIn"];
+            };
+        };
+        responses: {
+            /** @description Refused: the problem says why and what would make it right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Failed, or a part that must be asked does not answer. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuarantineOut"];
                 };
             };
         };

@@ -149,7 +149,7 @@ export class Api {
     this.json<wire.Page<wire.DataFile>>('GET', `/entries/${id}/files${query({ offset, limit })}`);
   view = (id: string) => this.json<wire.View>('GET', `/entries/${id}/view`);
 
-  datasets = (q: { project?: string; trashed?: boolean; offset?: number; limit?: number }) =>
+  datasets = (q: { project?: string; q?: string; trashed?: boolean; offset?: number; limit?: number }) =>
     this.json<wire.Page<wire.Dataset>>('GET', `/datasets${query(q)}`);
   dataset = (id: string) => this.json<wire.Dataset>('GET', `/datasets/${id}`);
   patchDataset = (id: string, patch: { title?: string; description?: string }) =>
@@ -157,6 +157,24 @@ export class Api {
   trashDataset = (id: string) => this.json<void>('DELETE', `/datasets/${id}`);
   restoreDataset = (id: string) => this.json<wire.Dataset>('POST', `/datasets/${id}/restore`, {});
 
+  versionDiff = (id: string, version: number, limit: number) =>
+    this.json<wire.VersionDiff>('GET', `/datasets/${id}/versions/${version}/diff${query({ limit })}`);
+  storage = (project: string) => this.json<wire.Storage>('GET', `/projects/${project}/storage`);
+
+  quarantine = (q: {
+    project?: string;
+    state?: wire.QuarantineState;
+    run?: string;
+    offset?: number;
+    limit?: number;
+  }) => this.json<wire.QuarantinePage>('GET', `/quarantine${query(q)}`);
+  quarantinedName = async (id: string) =>
+    (await this.json<{ name: string }>('POST', `/quarantine/${id}/name`, {})).name;
+  decideQuarantined = (id: string, verb: 'release' | 'reject', reason: string) =>
+    this.json<wire.Quarantined>('POST', `/quarantine/${id}/${verb}`, { reason });
+
+  importUrl = (body: wire.UrlIn, key: string) =>
+    this.json<wire.Run>('POST', '/imports/url', body, { 'Idempotency-Key': key });
   uploads = () => this.json<{ items: wire.Upload[] }>('GET', '/uploads');
   upload = (id: string) => this.json<wire.Upload>('GET', `/uploads/${id}`);
   createUpload = (body: wire.UploadIn, key: string) =>

@@ -16,6 +16,8 @@ export interface ButtonProps {
   testId?: string;
   pressed?: boolean;
   expanded?: boolean;
+  /** A number that wants attention; 0 shows nothing. */
+  badge?: number;
   autoFocus?: boolean;
   onClick: (event: React.MouseEvent<HTMLButtonElement>) => void;
 }
@@ -37,22 +39,30 @@ export function Button(props: ButtonProps): JSX.Element {
     >
       {icon && <Icon name={icon} />}
       {!iconOnly && <span>{label}</span>}
+      {!!props.badge && (
+        <span className="vx-Badge">
+          {props.badge.toLocaleString('en-GB')}
+          <span className="vx-Hidden"> waiting</span>
+        </span>
+      )}
     </button>
   );
 }
 
 export function Notice({
   kind,
+  icon = kind === 'info' ? 'info' : 'warning',
   children,
   action
 }: {
   kind: 'error' | 'warning' | 'info';
+  icon?: IconName;
   children: ReactNode;
   action?: ReactNode;
 }): JSX.Element {
   return (
     <div className={`vx-Notice vx-mod-${kind}`} role={kind === 'error' ? 'alert' : 'status'}>
-      <Icon name={kind === 'info' ? 'info' : 'warning'} />
+      <Icon name={icon} />
       <div className="vx-Notice-text">{children}</div>
       {action}
     </div>

@@ -7,7 +7,7 @@ import type { Entry, Run, Tool } from '../shared/types';
 import { Button, Field, ProblemNotice } from '../shared/components';
 import { bytes, duration, termTitle } from '../shared/format';
 import { useStore } from '../shared/store';
-import { writableProjects } from '../uploads/dialogs';
+import { writableProjects } from '../uploads/target';
 import { SchemaForm } from './form';
 import { complaint, fieldsOf, initialValues } from './schema';
 

@@ -3,6 +3,7 @@
  * Lab's theme, and adds 240 kB at start.
  */
 import { Field } from '../shared/components';
+import { CheckField } from '../shared/fields';
 import { complaint, type FormField, type Value } from './schema';
 
 type Values = Record<string, Value>;
@@ -83,18 +84,15 @@ export function SchemaForm({
     <div className="vx-Form">
       {fields.map(field =>
         field.type === 'boolean' ? (
-          <label key={field.name} className="vx-Check" title={field.description}>
-            <input
-              type="checkbox"
-              data-testid={`argument-${field.name}`}
-              checked={values[field.name] === true}
-              onChange={e => set(field.name, e.target.checked)}
-            />
-            <span>
-              {field.title}
-              {field.description && <small>{field.description}</small>}
-            </span>
-          </label>
+          <CheckField
+            key={field.name}
+            label={field.title}
+            hint={field.description}
+            title={field.description}
+            testId={`argument-${field.name}`}
+            value={values[field.name] === true}
+            onChange={on => set(field.name, on)}
+          />
         ) : (
           <Field
             key={field.name}

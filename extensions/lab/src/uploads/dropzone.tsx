@@ -1,4 +1,4 @@
-/** Where data comes in: a drop zone and three buttons, with the dialogs they open. */
+/** Where data comes in: a drop zone and buttons, with the dialogs they open. */
 import { useRef, useState } from 'react';
 
 import type { Core } from '../core';
@@ -6,6 +6,8 @@ import { Button } from '../shared/components';
 import { Icon } from '../shared/icons';
 import { fromChooser, fromDrop, type Picked } from './collect';
 import { TextDialog, UploadDialog } from './dialogs';
+import { DOOR } from './target';
+import { UrlDialog } from './url-dialog';
 
 function hasFiles(event: React.DragEvent): boolean {
   return event.dataTransfer.types.includes('Files');
@@ -61,7 +63,7 @@ export function BringIn({
   const files = useRef<HTMLInputElement>(null);
   const folder = useRef<HTMLInputElement>(null);
   const [picked, setPicked] = useState<Picked[] | null>(null);
-  const [writing, setWriting] = useState(false);
+  const [asking, setAsking] = useState<'text' | 'url' | null>(null);
   const chosen = (input: HTMLInputElement): void => {
     const found = fromChooser(input.files);
     input.value = '';
@@ -86,7 +88,8 @@ export function BringIn({
           testId="upload-folder"
           onClick={() => folder.current?.click()}
         />
-        <Button label="New text file" icon="text" testId="new-text" onClick={() => setWriting(true)} />
+        <Button label="From a URL…" icon="link" testId="from-url" onClick={() => setAsking('url')} />
+        <Button label="New text file" icon="text" testId="new-text" onClick={() => setAsking('text')} />
       </div>
       <input
         ref={files}
@@ -107,18 +110,33 @@ export function BringIn({
       {picked && (
         <UploadDialog core={core} picked={picked} project={project} onClose={() => setPicked(null)} />
       )}
-      {writing && <TextDialog core={core} project={project} onClose={() => setWriting(false)} />}
+      {asking === 'text' && <TextDialog core={core} project={project} onClose={() => setAsking(null)} />}
+      {asking === 'url' && <UrlDialog core={core} project={project} onClose={() => setAsking(null)} />}
     </>
   );
 }
 
-export function DropZone({ onFiles }: { onFiles: (files: Picked[]) => void }): JSX.Element {
+export function DropZone({
+  clinical,
+  onFiles
+}: {
+  clinical: boolean;
+  onFiles: (files: Picked[]) => void;
+}): JSX.Element {
   const { over, handlers } = useDrop(onFiles);
   return (
     <div className={`vx-Drop${over ? ' vx-mod-over' : ''}`} data-testid="drop-zone" {...handlers}>
       <Icon name="upload" />
       <span>Drop files or folders here</span>
       <small>DICOM, NIfTI, images, tables, archives</small>
+      {clinical && (
+        <small className="vx-Door" data-testid="door-note">
+          <Icon name="shield" />
+          <span>
+            <strong>Clinical project:</strong> {DOOR.charAt(0).toLowerCase() + DOOR.slice(1)}
+          </span>
+        </small>
+      )}
     </div>
   );
 }

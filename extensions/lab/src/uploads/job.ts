@@ -1,18 +1,11 @@
 /** One upload: from chosen files to a registered dataset. */
 import { asProblem, type Api, type ApiError } from '../shared/api';
 import type { Run, Upload, UploadFile, UploadIn } from '../shared/types';
-import type { Picked } from './collect';
+import { hasArchive, inOrder, type Picked } from './collect';
 import { sha256 } from './digest';
+import { pair } from './pairing';
 import { send } from './send';
-
-export type JobState =
-  | 'checking' // digests before anything is sent
-  | 'sending'
-  | 'paused'
-  | 'importing'
-  | 'done'
-  | 'failed'
-  | 'cancelled';
+import { stateOf, type Transfer, type TransferState, type TransferView } from './transfer';
 
 const PARALLEL = 3;
 // All digests are known before anything is sent, so that what the project already holds is not sent; only few large
@@ -20,31 +13,13 @@ const PARALLEL = 3;
 const HASH_FIRST_SIZE = 512 * 1024 ** 2; // bytes
 const HASH_FIRST_FILES = 100;
 
-/** What the panel shows of a job; a new object at each change. */
-export interface JobView {
-  key: string;
-  title: string;
-  project: string;
-  state: JobState;
-  files: number;
-  filesDone: number;
-  size: number;
-  sent: number;
-  /** Bytes whose digest is known, while checking. */
-  read: number;
-  /** Bytes per second over the last seconds. */
-  speed: number;
-  waiting: boolean;
-  problem: ApiError | null;
-  uploadId: string | null;
-  run: Run | null;
-}
-
-export class UploadJob {
+export class UploadJob implements Transfer {
   readonly key = crypto.randomUUID();
-  state: JobState = 'checking';
+  state: TransferState = 'checking';
   uploadId: string | null = null;
   run: Run | null = null;
+  private held = 0;
+  private resumed = false;
   private problem: ApiError | null = null;
   private readonly sent = new Map<string, number>();
   private read = 0;
@@ -54,23 +29,27 @@ export class UploadJob {
   private stop = new AbortController();
   private samples: { at: number; sent: number }[] = [];
 
+  private readonly picked: readonly Picked[];
+
   constructor(
     private readonly api: Api,
     private readonly order: Omit<UploadIn, 'files'>,
-    private readonly picked: readonly Picked[],
+    picked: readonly Picked[],
     private readonly changed: () => void
-  ) {}
+  ) {
+    this.picked = inOrder(picked);
+  }
 
   /** An upload that is open at the service, with files that match its list. */
   static resumed(api: Api, upload: Upload, picked: readonly Picked[], changed: () => void): UploadJob {
-    const wanted = new Map(upload.files.map(file => [file.path, file.size]));
-    const matching = picked.filter(({ path, file }) => wanted.get(path) === file.size);
+    const matching = [...pair(upload, picked).keys()];
     const job = new UploadJob(api, { project: upload.project, title: upload.title }, matching, changed);
     job.uploadId = upload.id;
+    job.resumed = true;
     return job;
   }
 
-  get view(): JobView {
+  get view(): TransferView {
     const size = this.picked.reduce((sum, { file }) => sum + file.size, 0);
     const sent = [...this.sent.values()].reduce((sum, n) => sum + n, 0);
     return {
@@ -80,6 +59,7 @@ export class UploadJob {
       state: this.state,
       files: this.picked.length,
       filesDone: this.done.size,
+      counted: !this.resumed && !(this.order.unpack && hasArchive(this.picked)),
       size,
       sent,
       read: this.read,
@@ -87,7 +67,8 @@ export class UploadJob {
       waiting: this.waiting,
       problem: this.problem,
       uploadId: this.uploadId,
-      run: this.run
+      run: this.run,
+      held: this.held
     };
   }
 
@@ -117,7 +98,12 @@ export class UploadJob {
     this.move('paused');
   }
 
+  /** While the service imports, its run is cancelled; before, the upload. */
   async cancel(): Promise<void> {
+    if (this.state === 'importing' && this.run) {
+      this.follow(await this.api.cancelRun(this.run.id), 0);
+      return;
+    }
     this.stop.abort();
     this.move('cancelled');
     if (this.uploadId) {
@@ -125,19 +111,18 @@ export class UploadJob {
     }
   }
 
-  /** The import run as the service now tells it. */
-  follow(run: Run): void {
+  follow(run: Run, held: number): void {
     this.run = run;
-    if (run.state === 'succeeded') {
-      this.move('done');
-    } else if (run.state === 'failed' || run.state === 'cancelled') {
-      this.move(run.state);
-    } else {
+    this.held = held;
+    const state = stateOf(run);
+    if (state === 'importing') {
       this.changed();
+    } else {
+      this.move(state);
     }
   }
 
-  private move(state: JobState): void {
+  private move(state: TransferState): void {
     this.state = state;
     this.waiting = false;
     this.changed();
@@ -167,11 +152,10 @@ export class UploadJob {
   }
 
   private async sendAll(upload: Upload): Promise<void> {
-    const known = new Map(upload.files.map(file => [file.path, file]));
-    const queue = this.picked.filter(({ path }) => known.has(path));
+    const queue = [...pair(upload, this.picked)];
     const worker = async (): Promise<void> => {
       for (let next = queue.shift(); next; next = queue.shift()) {
-        await this.sendOne(upload.id, next, known.get(next.path)!);
+        await this.sendOne(upload.id, ...next);
       }
     };
     await Promise.all(Array.from({ length: PARALLEL }, worker));

@@ -1,16 +1,18 @@
-/** Uploads under way, and those that may be continued. */
+/** Transfers under way, and uploads that may be continued. */
 import { useRef } from 'react';
 
-import type { Core } from '../core';
+import type { Core, Wanted } from '../core';
 import { ApiError } from '../shared/api';
 import type { Upload } from '../shared/types';
 import { Button, ProgressBar } from '../shared/components';
 import { bytes, count, duration } from '../shared/format';
 import { useStore } from '../shared/store';
 import { fromChooser } from './collect';
-import type { JobView } from './job';
+import { UploadJob } from './job';
+import { isNumbered } from './pairing';
+import type { TransferView } from './transfer';
 
-function describe(job: JobView): string {
+function describe(job: TransferView, clinical: boolean): string {
   switch (job.state) {
     case 'checking':
       return `Reading ${count(job.files, 'file')} …`;
@@ -24,9 +26,9 @@ function describe(job: JobView): string {
     case 'paused':
       return `Paused at ${bytes(job.sent)} of ${bytes(job.size)}`;
     case 'importing':
-      return job.run?.progress_text || 'Looking at the content …';
+      return job.run?.progress_text || (clinical ? 'At the clinical door …' : 'Looking at the content …');
     case 'done':
-      return `In the workspace: ${count(job.files, 'file')}, ${bytes(job.size)}`;
+      return outcome(job, clinical);
     case 'cancelled':
       return 'Cancelled';
     case 'failed':
@@ -34,6 +36,22 @@ function describe(job: JobView): string {
         ? `${job.problem.message} ${job.problem.fix}`
         : job.run?.reason || 'The import failed.';
   }
+}
+
+/** What came of it. Where nobody counted the files (an archive, a URL), only what is held is counted. */
+function outcome(job: TransferView, clinical: boolean): string {
+  const held = job.held ? `${count(job.held, 'file')} in quarantine` : '';
+  if (job.run && !job.run.output_version) {
+    return held ? `Nothing was released: ${held}.` : job.run.reason || 'Nothing came of it.';
+  }
+  if (!job.counted) {
+    return held ? `In the workspace, but ${held}.` : 'In the workspace';
+  }
+  const released = job.files - job.held;
+  if (clinical || held) {
+    return [`${count(released, 'file')} released`, held].filter(Boolean).join(', ');
+  }
+  return `In the workspace: ${count(job.files, 'file')}, ${bytes(job.size)}`;
 }
 
 const BAR = {
@@ -46,7 +64,7 @@ const BAR = {
   cancelled: 'failed'
 } as const;
 
-function fraction(job: JobView): number | undefined {
+function fraction(job: TransferView): number | undefined {
   switch (job.state) {
     case 'checking':
       return job.size ? job.read / job.size : undefined;
@@ -62,9 +80,21 @@ function fraction(job: JobView): number | undefined {
   }
 }
 
-function JobRow({ core, job }: { core: Core; job: JobView }): JSX.Element {
+function JobRow({
+  core,
+  job,
+  onShow
+}: {
+  core: Core;
+  job: TransferView;
+  onShow: (wanted: Wanted) => void;
+}): JSX.Element {
+  useStore(core.me);
   const live = core.uploads.job(job.key);
+  const sender = live instanceof UploadJob ? live : null;
   const over = job.state === 'done' || job.state === 'failed' || job.state === 'cancelled';
+  const run = job.run;
+  const cancel = (): void => void live?.cancel().catch(e => core.report(e));
   return (
     <li className={`vx-Job vx-mod-${job.state}`} data-testid="upload-job" data-state={job.state}>
       <div className="vx-Job-head">
@@ -75,26 +105,20 @@ function JobRow({ core, job }: { core: Core; job: JobView }): JSX.Element {
             icon="pause"
             iconOnly
             kind="quiet"
-            onClick={() => live?.pause()}
+            onClick={() => sender?.pause()}
           />
         )}
-        {(job.state === 'paused' || (job.state === 'failed' && job.uploadId && !job.run)) && (
+        {sender && (job.state === 'paused' || (job.state === 'failed' && job.uploadId && !run)) && (
           <Button
             label={`Continue ${job.title}`}
             icon="play"
             iconOnly
             kind="quiet"
-            onClick={() => void live?.start()}
+            onClick={() => void sender.start()}
           />
         )}
-        {(job.state === 'sending' || job.state === 'paused' || job.state === 'checking') && (
-          <Button
-            label={`Cancel ${job.title}`}
-            icon="close"
-            iconOnly
-            kind="quiet"
-            onClick={() => void live?.cancel().catch(e => core.report(e))}
-          />
+        {!over && (job.state !== 'importing' || run?.cancellable) && (
+          <Button label={`Cancel ${job.title}`} icon="close" iconOnly kind="quiet" onClick={cancel} />
         )}
         {over && (
           <Button
@@ -106,29 +130,40 @@ function JobRow({ core, job }: { core: Core; job: JobView }): JSX.Element {
           />
         )}
       </div>
-      <ProgressBar value={fraction(job)} label={`Upload of ${job.title}`} state={BAR[job.state]} />
+      <ProgressBar value={fraction(job)} label={`Import of ${job.title}`} state={BAR[job.state]} />
       <div className="vx-Job-text" role={job.state === 'failed' ? 'alert' : undefined}>
-        {describe(job)}
+        {describe(job, core.clinical(job.project))}
       </div>
+      {run && job.state === 'done' && job.held > 0 && (
+        <Button
+          label="Look at the quarantine"
+          icon="shield"
+          kind="plain"
+          testId="upload-held"
+          onClick={() =>
+            onShow({ page: 'quarantine', project: job.project, run: { id: run.id, label: run.label } })
+          }
+        />
+      )}
     </li>
   );
 }
 
 function InterruptedRow({ core, upload }: { core: Core; upload: Upload }): JSX.Element {
-  const input = useRef<HTMLInputElement>(null);
-  const folders = upload.files.some(({ path }) => path.includes('/'));
-  const choose = (files: FileList | null): void => {
-    if (core.uploads.resume(upload, fromChooser(files)) === 0) {
-      core.report(
-        new ApiError(
-          0,
-          'other_files',
-          'None of the chosen files belongs to this upload.',
-          'Choose the same files again.'
-        )
-      );
+  const files = useRef<HTMLInputElement>(null);
+  const folder = useRef<HTMLInputElement>(null);
+  // Of a clinical upload nobody tells here whether it was a folder: its names are not kept.
+  const nameless = isNumbered(upload);
+  const inFolder = upload.files.some(({ path }) => path.includes('/'));
+  const choose = (chosen: FileList | null): void => {
+    if (core.uploads.resume(upload, fromChooser(chosen)) === 0) {
+      const fix = nameless
+        ? 'Choose all the same files again, and no others.'
+        : 'Choose the same files again.';
+      core.report(new ApiError(0, 'other_files', 'None of the chosen files belongs to this upload.', fix));
     }
   };
+  const again = nameless ? 'files or folder' : inFolder ? 'folder' : 'files';
   return (
     <li className="vx-Job vx-mod-paused" data-testid="upload-interrupted">
       <div className="vx-Job-head">
@@ -147,35 +182,63 @@ function InterruptedRow({ core, upload }: { core: Core; upload: Upload }): JSX.E
         state="paused"
       />
       <div className="vx-Job-text">
-        Interrupted at {bytes(upload.received)} of {bytes(upload.size)}. Choose the same{' '}
-        {folders ? 'folder' : 'files'} again to continue.
+        Interrupted at {bytes(upload.received)} of {bytes(upload.size)}. Choose the same {again} again to
+        continue.
       </div>
-      <Button label="Choose again" icon="upload" kind="plain" onClick={() => input.current?.click()} />
+      <div className="vx-Buttons">
+        {(nameless || !inFolder) && (
+          <Button
+            label={nameless ? 'Choose files' : 'Choose again'}
+            icon="upload"
+            onClick={() => files.current?.click()}
+          />
+        )}
+        {(nameless || inFolder) && (
+          <Button
+            label={nameless ? 'Choose folder' : 'Choose again'}
+            icon="folder"
+            onClick={() => folder.current?.click()}
+          />
+        )}
+      </div>
       <input
-        ref={input}
+        ref={files}
         type="file"
         hidden
         multiple
-        data-testid="resume-input"
-        {...(folders ? { webkitdirectory: '' } : {})}
+        data-testid={inFolder ? undefined : 'resume-input'}
+        onChange={e => choose(e.target.files)}
+      />
+      <input
+        ref={folder}
+        type="file"
+        hidden
+        data-testid={inFolder ? 'resume-input' : 'resume-folder-input'}
+        {...{ webkitdirectory: '' }}
         onChange={e => choose(e.target.files)}
       />
     </li>
   );
 }
 
-export function UploadList({ core }: { core: Core }): JSX.Element | null {
+export function UploadList({
+  core,
+  onShow
+}: {
+  core: Core;
+  onShow: (wanted: Wanted) => void;
+}): JSX.Element | null {
   const jobs = useStore(core.uploads.jobs);
   const interrupted = useStore(core.uploads.interrupted);
   if (jobs.length + interrupted.length === 0) {
     return null;
   }
   return (
-    <section className="vx-Section" aria-label="Uploads">
-      <h3>Uploads</h3>
+    <section className="vx-Section" aria-label="Transfers">
+      <h3>Transfers</h3>
       <ul className="vx-List">
         {jobs.map(job => (
-          <JobRow key={job.key} core={core} job={job} />
+          <JobRow key={job.key} core={core} job={job} onShow={onShow} />
         ))}
         {interrupted.map(upload => (
           <InterruptedRow key={upload.id} core={core} upload={upload} />

@@ -1,19 +1,21 @@
-/** All uploads of this page, and those that a closed page left open at the service. */
+/** All transfers of this page, and what a closed page left at the service. */
 import type { Api } from '../shared/api';
-import type { Upload, UploadIn } from '../shared/types';
+import type { Run, Upload, UploadIn, UrlIn } from '../shared/types';
 import type { Events } from '../shared/events';
 import { Store } from '../shared/store';
 import type { Picked } from './collect';
-import { UploadJob, type JobView } from './job';
+import { UploadJob } from './job';
+import { FollowedRun, stateOf, type Transfer, type TransferView } from './transfer';
 
 const REFRESH = 150; // ms between two pictures of the progress
+const ADOPTED = 50; // latest imports among which those still under way are looked for
 const POLL = 4000; // ms between two looks at an import, in case a hint was missed
 
 export class UploadManager {
-  readonly jobs = new Store<readonly JobView[]>([]);
+  readonly jobs = new Store<readonly TransferView[]>([]);
   /** Open at the service, mine, and not being sent by this page. */
   readonly interrupted = new Store<readonly Upload[]>([]);
-  private running: UploadJob[] = [];
+  private running: Transfer[] = [];
   private timer = 0;
 
   constructor(
@@ -48,7 +50,31 @@ export class UploadManager {
     return found;
   }
 
-  job(key: string): UploadJob | undefined {
+  async beginUrl(order: UrlIn): Promise<void> {
+    this.followRun(await this.api.importUrl(order, crypto.randomUUID()));
+  }
+
+  /** Shows an import that the service does alone. */
+  followRun(run: Run): void {
+    if (!this.running.some(job => job.run?.id === run.id)) {
+      this.running = [new FollowedRun(this.api, run, () => this.show()), ...this.running];
+      this.show();
+    }
+  }
+
+  /** Imports of mine that are under way, begun by a page that is closed now. */
+  async adopt(me: string): Promise<void> {
+    try {
+      const { items } = await this.api.runs({ kind: 'import', limit: ADOPTED });
+      items
+        .filter(run => run.owner === me && stateOf(run) === 'importing')
+        .forEach(run => this.followRun(run));
+    } catch {
+      // They go on unwatched; the list of runs shows them too.
+    }
+  }
+
+  job(key: string): Transfer | undefined {
     return this.running.find(job => job.key === key);
   }
 
@@ -66,7 +92,7 @@ export class UploadManager {
   async refresh(): Promise<void> {
     try {
       const { items } = await this.api.uploads();
-      const mine = new Set(this.running.map(job => job.uploadId));
+      const mine = new Set(this.running.map(job => job.view.uploadId));
       this.interrupted.set(items.filter(upload => upload.state === 'open' && !mine.has(upload.id)));
     } catch {
       // Shown by the panel's own trouble notice; asked again at the next hint.
@@ -85,7 +111,9 @@ export class UploadManager {
     for (const job of waiting.filter(job => subject === '' || job.run?.id === subject)) {
       try {
         const run = await this.api.run(job.run!.id);
-        job.follow(run);
+        const ended = run.state === 'succeeded';
+        const held = ended ? (await this.api.quarantine({ run: run.id, limit: 1 })).total : 0;
+        job.follow(run, held);
         if (run.state === 'succeeded' && run.output_dataset_id) {
           this.imported(run.output_dataset_id);
         }

@@ -2,6 +2,7 @@
 import type { Core } from '../core';
 import type { Entry } from '../shared/types';
 import { bytes, count, moment, termTitle } from '../shared/format';
+import { Flagged } from './flags';
 import { Icon, type IconName } from '../shared/icons';
 
 export interface Column {
@@ -37,6 +38,7 @@ export const COLUMNS: readonly Column[] = [
       <span className="vx-Name" title={entry.name}>
         <Icon name={KIND_ICON[entry.kind]} />
         <span>{entry.name}</span>
+        <Flagged entry={entry} />
         {entry.n_files > 1 && <small>{count(entry.n_files, 'file')}</small>}
       </span>
     )

@@ -6,8 +6,10 @@ import type { Entry } from '../shared/types';
 import { Button, Copyable, Notice, ProblemNotice } from '../shared/components';
 import { bytes, count, moment, termTitle } from '../shared/format';
 import { useLoaded } from '../shared/hooks';
-import { Icon } from '../shared/icons';
 import { useStore } from '../shared/store';
+import { Download } from './download';
+import { FLAGS, FlagNotices } from './flags';
+import { Versions } from './versions';
 
 const FILES = 50;
 
@@ -35,21 +37,6 @@ function Facts({ facts }: { facts: [string, React.ReactNode][] }): JSX.Element {
         </div>
       ))}
     </dl>
-  );
-}
-
-/** A plain link: the browser streams to the disk, and asks the service again where it stopped. */
-function Download({ href, label }: { href: string; label: string }): JSX.Element {
-  return (
-    <a
-      className="vx-Button vx-mod-quiet vx-mod-icon"
-      href={href}
-      download=""
-      aria-label={label}
-      title={label}
-    >
-      <Icon name="download" />
-    </a>
   );
 }
 
@@ -108,7 +95,9 @@ export function Details({
     ['Execution', entry.execution || 'brought in by upload'],
     ['Size', `${bytes(entry.size)} in ${count(entry.n_files, 'file')}`],
     ['Date', moment(entry.created_at)],
-    ...Object.entries(entry.meta).map(([key, value]): [string, React.ReactNode] => [label(key), plain(value)])
+    ...Object.entries(entry.meta)
+      .filter(([key]) => key !== FLAGS)
+      .map(([key, value]): [string, React.ReactNode] => [label(key), plain(value)])
   ];
   return (
     <aside className="vx-Sheet" aria-label={`Details of ${entry.name}`} data-testid="details">
@@ -116,6 +105,7 @@ export function Details({
         <h2 title={entry.name}>{entry.name}</h2>
         <Button label="Close details" icon="close" iconOnly kind="quiet" onClick={onClose} />
       </header>
+      <FlagNotices entry={entry} />
       <section>
         <h3>In a notebook</h3>
         <Copyable text={entry.path} label="path" />
@@ -134,33 +124,8 @@ export function Details({
       {project && !project.open && (
         <p className="vx-Muted">Files of a clinical project stay inside VoxelHub and cannot be downloaded.</p>
       )}
-      <section>
-        <h3>Versions</h3>
-        {dataset.problem && <ProblemNotice problem={dataset.problem} onRetry={dataset.reload} />}
-        <ol className="vx-Versions" reversed>
-          {[...(dataset.value?.versions ?? [])]
-            .sort((a, b) => b.number - a.number)
-            .map(version => (
-              <li key={version.number}>
-                <div className="vx-Version">
-                  <strong>v{version.number}</strong>
-                  <span>
-                    {moment(version.created_at)} · {version.created_by} · {bytes(version.size)}
-                  </span>
-                  {project?.open && (
-                    <Download
-                      href={core.api.downloadUrl(
-                        `/datasets/${entry.dataset_id}/versions/${version.number}/archive`
-                      )}
-                      label={`Download version ${version.number} as ZIP`}
-                    />
-                  )}
-                </div>
-                <Copyable text={version.path} label={`path of version ${version.number}`} />
-              </li>
-            ))}
-        </ol>
-      </section>
+      {dataset.problem && <ProblemNotice problem={dataset.problem} onRetry={dataset.reload} />}
+      {dataset.value && <Versions core={core} dataset={dataset.value} open={project?.open ?? false} />}
     </aside>
   );
 }

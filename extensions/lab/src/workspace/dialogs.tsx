@@ -2,29 +2,12 @@
 import { useState } from 'react';
 
 import type { Core } from '../core';
-import { asProblem, type ApiError } from '../shared/api';
 import type { Entry } from '../shared/types';
-import { Button, Dialog, Field, ProblemNotice } from '../shared/components';
+import { SelectField, TextField } from '../shared/fields';
+import { FormDialog } from '../shared/form-dialog';
 import { count } from '../shared/format';
 import { useStore } from '../shared/store';
 import { datasetsOf, trash } from './actions';
-
-function useSaving(save: () => Promise<unknown>, onDone: () => void) {
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<ApiError | null>(null);
-  const go = async (): Promise<void> => {
-    setBusy(true);
-    setProblem(null);
-    try {
-      await save();
-      onDone();
-    } catch (error) {
-      setProblem(asProblem(error));
-      setBusy(false);
-    }
-  };
-  return { busy, problem, go: () => void go() };
-}
 
 export function RenameDialog({
   core,
@@ -37,57 +20,30 @@ export function RenameDialog({
 }): JSX.Element {
   const [name, setName] = useState(entry.name);
   const [title, setTitle] = useState(entry.dataset_title);
-  const saving = useSaving(async () => {
+  const save = async (): Promise<void> => {
     if (name.trim() !== entry.name) {
       await core.api.patchEntry(entry.id, { name: name.trim() });
     }
     if (title.trim() !== entry.dataset_title) {
       await core.api.patchDataset(entry.dataset_id, { title: title.trim() });
     }
-  }, onClose);
+  };
   return (
-    <Dialog
+    <FormDialog
       title="Rename"
       testId="rename-dialog"
+      confirm={{ label: 'Save', testId: 'rename-save', disabled: !name.trim() || !title.trim() }}
+      save={save}
       onClose={onClose}
-      actions={
-        <>
-          <Button label="Cancel" onClick={onClose} />
-          <Button
-            label="Save"
-            kind="primary"
-            testId="rename-save"
-            disabled={saving.busy || !name.trim() || !title.trim()}
-            onClick={saving.go}
-          />
-        </>
-      }
     >
-      <Field label="Name in the table">
-        {ids => (
-          <input
-            {...ids}
-            className="vx-Input"
-            data-testid="rename-name"
-            value={name}
-            maxLength={200}
-            onChange={e => setName(e.target.value)}
-          />
-        )}
-      </Field>
-      <Field label="Title of the dataset" hint="Files and the path in notebooks keep their names.">
-        {ids => (
-          <input
-            {...ids}
-            className="vx-Input"
-            value={title}
-            maxLength={200}
-            onChange={e => setTitle(e.target.value)}
-          />
-        )}
-      </Field>
-      {saving.problem && <ProblemNotice problem={saving.problem} />}
-    </Dialog>
+      <TextField label="Name in the table" testId="rename-name" value={name} onChange={setName} />
+      <TextField
+        label="Title of the dataset"
+        hint="Files and the path in notebooks keep their names."
+        value={title}
+        onChange={setTitle}
+      />
+    </FormDialog>
   );
 }
 
@@ -103,53 +59,33 @@ export function TypeDialog({
   const vocabulary = useStore(core.vocabulary);
   const [dataType, setDataType] = useState(entries[0]!.data_type);
   const [format, setFormat] = useState(entries[0]!.file_format);
-  const saving = useSaving(async () => {
+  const save = async (): Promise<void> => {
     for (const entry of entries) {
       await core.api.patchEntry(entry.id, { data_type: dataType, file_format: format });
     }
-  }, onClose);
+  };
   return (
-    <Dialog
+    <FormDialog
       title={entries.length === 1 ? 'Edit type' : `Edit type of ${count(entries.length, 'row')}`}
       testId="type-dialog"
+      confirm={{ label: 'Save', testId: 'type-save' }}
+      save={save}
       onClose={onClose}
-      actions={
-        <>
-          <Button label="Cancel" onClick={onClose} />
-          <Button label="Save" kind="primary" testId="type-save" disabled={saving.busy} onClick={saving.go} />
-        </>
-      }
     >
-      <Field label="Data type">
-        {ids => (
-          <select
-            {...ids}
-            className="vx-Input"
-            data-testid="type-data-type"
-            value={dataType}
-            onChange={e => setDataType(e.target.value)}
-          >
-            {vocabulary?.data_types.map(term => (
-              <option key={term.id} value={term.id}>
-                {term.title}
-              </option>
-            ))}
-          </select>
-        )}
-      </Field>
-      <Field label="File format">
-        {ids => (
-          <select {...ids} className="vx-Input" value={format} onChange={e => setFormat(e.target.value)}>
-            {vocabulary?.file_formats.map(term => (
-              <option key={term.id} value={term.id}>
-                {term.title}
-              </option>
-            ))}
-          </select>
-        )}
-      </Field>
-      {saving.problem && <ProblemNotice problem={saving.problem} />}
-    </Dialog>
+      <SelectField
+        label="Data type"
+        testId="type-data-type"
+        value={dataType}
+        options={vocabulary?.data_types ?? []}
+        onChange={setDataType}
+      />
+      <SelectField
+        label="File format"
+        value={format}
+        options={vocabulary?.file_formats ?? []}
+        onChange={setFormat}
+      />
+    </FormDialog>
   );
 }
 
@@ -163,21 +99,13 @@ export function TrashDialog({
   onClose: () => void;
 }): JSX.Element {
   const datasets = datasetsOf(entries);
-  const confirm = (): void => {
-    onClose();
-    void trash(core, datasets);
-  };
   return (
-    <Dialog
+    <FormDialog
       title="Move to the trash?"
       testId="trash-dialog"
+      confirm={{ label: 'Move to trash', icon: 'trash', kind: 'danger', testId: 'trash-confirm' }}
+      save={() => void trash(core, datasets)}
       onClose={onClose}
-      actions={
-        <>
-          <Button label="Cancel" onClick={onClose} />
-          <Button label="Move to trash" icon="trash" kind="danger" testId="trash-confirm" onClick={confirm} />
-        </>
-      }
     >
       <p>
         {datasets.length === 1
@@ -193,6 +121,6 @@ export function TrashDialog({
         {datasets.length > 10 && <li>… and {datasets.length - 10} more</li>}
       </ul>
       <p className="vx-Muted">It can be restored from the trash until it is purged.</p>
-    </Dialog>
+    </FormDialog>
   );
 }

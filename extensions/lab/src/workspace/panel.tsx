@@ -1,8 +1,9 @@
 /** The main-area Workspace: bring data in, find it, act on it. */
 import { useEffect, useMemo, useState } from 'react';
 
-import type { Core } from '../core';
+import type { Core, Wanted } from '../core';
 import type { Entry } from '../shared/types';
+import { Quarantine } from '../quarantine/page';
 import { Banners } from '../shared/banners';
 import { Button, Empty, Menu, ProblemNotice, type MenuItem } from '../shared/components';
 import { count } from '../shared/format';
@@ -19,6 +20,7 @@ import { Grid } from './grid';
 import { PagedRows } from './pages';
 import { useSelection } from './selection';
 import { INITIAL, isFiltered, restoreState, saveState, toggled, toQuery, type TableState } from './state';
+import { StoragePage } from './storage';
 import { Trash } from './trash';
 
 export interface WorkspaceActions {
@@ -26,11 +28,18 @@ export interface WorkspaceActions {
   useInTool: () => void;
 }
 
+const PAGES = [
+  { page: 'quarantine', label: 'Quarantine', icon: 'shield' },
+  { page: 'trash', label: 'Trash', icon: 'trash' },
+  { page: 'storage', label: 'Storage', icon: 'chart' }
+] as const;
+
 type OpenDialog = 'rename' | 'type' | 'trash' | null;
 
 export function Workspace({ core, actions }: { core: Core; actions: WorkspaceActions }): JSX.Element {
   const [state, setState] = useState<TableState>(restoreState);
-  const [inTrash, setInTrash] = useState(false);
+  const [at, setAt] = useState<Wanted>({ page: 'rows', project: '' });
+  const held = useStore(core.held);
   const [sheet, setSheet] = useState(false);
   const [menu, setMenu] = useState<{ x: number; y: number } | null>(null);
   const [dialog, setDialog] = useState<OpenDialog>(null);
@@ -57,8 +66,10 @@ export function Workspace({ core, actions }: { core: Core; actions: WorkspaceAct
   useEffect(() => {
     if (wanted) {
       core.wanted.set(null);
-      setInTrash(false);
-      setState({ ...INITIAL, project: wanted.project });
+      setAt(wanted);
+      if (wanted.page === 'rows') {
+        setState({ ...INITIAL, project: wanted.project });
+      }
     }
   }, [core, wanted]);
 
@@ -95,18 +106,25 @@ export function Workspace({ core, actions }: { core: Core; actions: WorkspaceAct
       <div className="vx-Toolbar">
         <BringIn core={core} project={state.project} compact />
         <span className="vx-Spacer" />
-        <Button
-          label="Trash"
-          icon="trash"
-          kind="quiet"
-          testId="show-trash"
-          pressed={inTrash}
-          onClick={() => setInTrash(on => !on)}
-        />
+        {PAGES.map(({ page, label, icon }) => (
+          <Button
+            key={page}
+            label={label}
+            icon={icon}
+            kind="quiet"
+            testId={`show-${page}`}
+            badge={page === 'quarantine' ? held : 0}
+            pressed={at.page === page}
+            onClick={() => setAt({ page: at.page === page ? 'rows' : page, project: state.project })}
+          />
+        ))}
       </div>
-      {inTrash ? (
-        <Trash core={core} />
-      ) : (
+      {at.page === 'trash' && <Trash core={core} />}
+      {at.page === 'quarantine' && (
+        <Quarantine core={core} wanted={at} onWanted={setAt} onRows={core.wanted.set} />
+      )}
+      {at.page === 'storage' && <StoragePage core={core} project={at.project} />}
+      {at.page === 'rows' && (
         <>
           <Filters core={core} state={state} onChange={change} />
           <div className="vx-ActionBar" role="toolbar" aria-label="Actions for the selection">

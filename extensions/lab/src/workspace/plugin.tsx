@@ -47,7 +47,7 @@ export const workspacePlugin: JupyterFrontEndPlugin<void> = {
       icon: labIcon('workspace'),
       execute: args => {
         if (typeof args['dataset'] === 'string') {
-          core.wanted.set({ project: String(args['project'] ?? ''), dataset: args['dataset'] });
+          core.wanted.set({ page: 'rows', project: String(args['project'] ?? '') });
         }
         const widget = tracker.currentWidget ?? makeWorkspace(app, core);
         if (!widget.isAttached) {
