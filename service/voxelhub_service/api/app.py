@@ -23,6 +23,7 @@ from . import (
     routes_entries,
     routes_events,
     routes_files,
+    routes_imports,
     routes_quarantine,
     routes_runs,
     routes_storage,
@@ -41,7 +42,8 @@ MAX_BODY = 32 * 1024**2  # bytes of a JSON body; 100,000 files of an upload take
 SPOOL_EVERY = 5.0  # seconds
 ROUTERS = (
     routes_core, routes_events, routes_audit, routes_tokens,
-    routes_datasets, routes_entries, routes_files, routes_storage, routes_uploads, routes_quarantine, routes_tools, routes_runs,
+    routes_datasets, routes_entries, routes_files, routes_storage, routes_uploads, routes_imports, routes_quarantine,
+    routes_tools, routes_runs,
 )
 
 
