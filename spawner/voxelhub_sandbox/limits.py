@@ -30,6 +30,7 @@ import psutil
 
 from . import cgroups
 
+MARGIN = 64 * 1024  # bytes
 Method = Literal["cgroup2", "cgroup1", "watchdog"]
 SENTENCES: dict[Method, str] = {
     "cgroup2": "cgroup v2: the kernel limits memory, CPU and processes",
@@ -190,7 +191,8 @@ class Confinement:
     def _rlimits(self, pid: int) -> None:
         """RLIMIT_NPROC counts all processes of the user, so it is left to the watchdog; affinity stands in for a CPU quota."""
         if self.limits.output is not None:
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (self.limits.output, self.limits.output))
+            ceiling = self.limits.output + MARGIN  # above the limit, so that the watchdog sees what happened and says so
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (ceiling, ceiling))
         resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
         if self.limits.cpu is not None:
             cores = sorted(os.sched_getaffinity(pid))

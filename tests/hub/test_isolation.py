@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psutil
 import pytest
-from support.installation import Installation, browser
+from support.installation import ENVS, Installation, browser
 from support.kernel import RemoteKernel
 from support.person import STARTED, NewPerson, Person, processes
 from voxelhub_service.secrets import NAMES, read_secret
@@ -44,10 +45,11 @@ async def test_nothing_of_the_trusted_zone_is_there(kernel: RemoteKernel, instal
     ]
     assert all(path.exists() for path in forbidden[:3])
     code = (f"import os; print([p for p in {[str(p) for p in forbidden]!r} if os.path.lexists(p)], "
-            "sorted(os.listdir('/projects')), os.listdir('/home'))")
+            "sorted(os.listdir('/projects')), sorted(os.listdir('/home')))")
     outcome = await kernel.execute(code)
     name = owner(kernel).name
-    assert outcome.text.strip() == f"[] {sorted(['demo', f'home-{name}'])} ['{name}']", outcome
+    homes = {name} | {path.parts[2] for path in (ENVS, Path(sys.prefix)) if path.parts[:2] == ("/", "home")}  # a clone in a home
+    assert outcome.text.strip() == f"[] {sorted(['demo', f'home-{name}'])} {sorted(homes)}", outcome
 
 
 async def test_projects_are_read_only_and_the_home_is_not(kernel: RemoteKernel, installation: Installation) -> None:

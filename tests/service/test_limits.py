@@ -74,6 +74,12 @@ def test_output_of_many_files(how, tmp_path):
     assert reason and "wrote more than its limit of 4 MiB" in reason
 
 
+def test_output_of_one_file(how, tmp_path):
+    code = "import time\nopen('big', 'wb').write(bytes(40 << 20))\ntime.sleep(60)"
+    reason, _, _ = run(python(code), Limits(output=4 * MIB), how, tmp_path)
+    assert reason and "wrote more than its limit of 4 MiB" in reason
+
+
 def test_processes(how, tmp_path):
     bomb = "import os, time\nfor _ in range(200):\n    if not os.fork(): time.sleep(60); os._exit(0)\ntime.sleep(60)"
     before = living()
