@@ -325,6 +325,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/services/voxelhub/api/v1/imports/url": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import Url
+         * @description Load a file from http, https or ftp in a run of its own; follow that. The same Idempotency-Key gives the same run.
+         */
+        post: operations["import_url_services_voxelhub_api_v1_imports_url_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/services/voxelhub/api/v1/me": {
         parameters: {
             query?: never;
@@ -474,7 +494,7 @@ export interface paths {
         put?: never;
         /**
          * Reject
-         * @description Stewards refuse a file for good: its bytes and its name are removed, the record of it stays.
+         * @description Stewards refuse a file for good: its bytes and its name are removed, its record stays.
          */
         post: operations["reject_services_voxelhub_api_v1_quarantine__item_id__reject_post"];
         delete?: never;
@@ -494,7 +514,7 @@ export interface paths {
         put?: never;
         /**
          * Release
-         * @description Stewards let a file in despite its reason: `release_run_id` is the import that does it. Asked again, it answers the same.
+         * @description Stewards let a file in despite its reason; `release_run_id` is the import that does it. Asked again, the same answer.
          */
         post: operations["release_services_voxelhub_api_v1_quarantine__item_id__release_post"];
         delete?: never;
@@ -1676,6 +1696,45 @@ export interface components {
             title: string;
         };
         /**
+         * UrlIn
+         * @description An import from an address. It runs in the service; no browser need stay open.
+         */
+        UrlIn: {
+            /** Data Type */
+            data_type?: string | null;
+            /** File Format */
+            file_format?: string | null;
+            /**
+             * Mode
+             * @description of an existing dataset: the new version holds these files only, or those of the last version too
+             * @default replace
+             * @enum {string}
+             */
+            mode?: "replace" | "add";
+            /**
+             * Project
+             * @description Name of a project
+             */
+            project: string;
+            /**
+             * Sha256
+             * @description of the file, where its publisher names it; else it is not compared
+             */
+            sha256?: string | null;
+            /** Title */
+            title: string;
+            /**
+             * Unpack
+             * @default true
+             */
+            unpack?: boolean;
+            /**
+             * Url
+             * @description http, https or ftp; without user name or password
+             */
+            url: string;
+        };
+        /**
          * VersionDiff
          * @description What a version holds that an earlier one did not, and the reverse. `items` is cut at `limit`; the counts are not.
          */
@@ -2066,7 +2125,7 @@ export interface operations {
     compare_versions_services_voxelhub_api_v1_datasets__dataset_id__versions__number__diff_get: {
         parameters: {
             query?: {
-                /** @description an earlier version; the one before where it is not given */
+                /** @description another version; by default the one before */
                 before?: number | null;
                 limit?: number;
             };
@@ -2561,6 +2620,50 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+        };
+    };
+    import_url_services_voxelhub_api_v1_imports_url_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "idempotency-key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UrlIn"];
+            };
+        };
+        responses: {
+            /** @description Refused: the problem says why and what would make it right. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Failed, or a part that must be asked does not answer. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunOut"];
                 };
             };
         };
