@@ -90,7 +90,8 @@ def _refusals(address: Address) -> Iterator[None]:
             raise invalid("url_needs_login", f"{address.shown} wants a login for this file.",
                           "Give an address that needs none, or upload the file.") from None
         if code in ("550", "553"):
-            raise invalid("url_not_found", f"{address.shown} has no file at this address.", "Look whether it was moved.") from None
+            raise invalid("url_not_found", f"{address.shown} has no file at this address.",
+                          "Look whether it was moved.") from None
         raise invalid("url_refused", f"{address.shown} refuses to give this file out.", "Try the address in a browser.") from None
     except (ftplib.Error, EOFError, ValueError):
         raise Again("broke the connection") from None

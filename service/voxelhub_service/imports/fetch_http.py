@@ -30,7 +30,8 @@ LINGER = 1.0  # seconds in which a host may still send what it did not announce
 LATER = {408, 425, 429, 500, 502, 503, 504, 507, 509, 520, 521, 522, 523, 524}
 SENTENCES = {
     401: ("url_needs_login", "wants a login for this file.", "Give an address that needs none, or upload the file."),
-    403: ("url_forbidden", "refuses to give this file out.", "Look whether its terms must be accepted first, or whether the link ran out."),
+    403: ("url_forbidden", "refuses to give this file out.",
+          "Look whether its terms must be accepted first, or whether the link ran out."),
     404: ("url_not_found", "has no file at this address.", "Look whether it was moved."),
     410: ("url_not_found", "has no file at this address any more.", "Look whether it was moved."),
     451: ("url_forbidden", "may not give this file out, for legal reasons.", "Ask its owner."),
@@ -96,7 +97,7 @@ def _secured(plain: socket.socket, address: Address) -> ssl.SSLSocket:
     try:
         return _context().wrap_socket(plain, server_hostname=address.host)
     except ssl.SSLCertVerificationError:
-        raise invalid("bad_certificate", f"The certificate of {address.shown} is not valid, so it cannot be told who answers there.",
+        raise invalid("bad_certificate", f"{address.shown} shows no valid certificate, so it cannot be told who answers there.",
                       "Tell its owner.") from None
 
 
@@ -189,5 +190,5 @@ def _speaks_on(stream: object, address: Address) -> bool:
 
 
 def longer(address: Address) -> Problem:
-    return invalid("length_differs", f"{address.shown} sends more bytes than it announces, so it cannot be told what the file is.",
+    return invalid("length_differs", f"{address.shown} sends more bytes than it announces: the file cannot be trusted.",
                    "Tell its owner, or load the file yourself and upload it.")
