@@ -36,6 +36,12 @@ CASES = [
     (ALICE, "file.download", ALPHA, 403),
     (ALICE, "file.download", DEMO, 200),
     (MALLORY, "file.download", DEMO, 404),
+    (BOB, "quarantine.read", DEMO, 200),  # of what they brought in themselves
+    (BOB, "quarantine.read_others", DEMO, 403),
+    (BOB, "quarantine.decide", DEMO, 403),
+    (STEWARD, "quarantine.decide", ALPHA, 200),
+    (ADMIN, "quarantine.read", ALPHA, 404),
+    (OFFICER, "quarantine.read", ALPHA, 404),
     (ADMIN, "audit.read", None, 200),
     (OFFICER, "audit.read", None, 200),
     (ALICE, "audit.read", None, 403),

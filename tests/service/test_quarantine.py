@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ from sqlalchemy import select, update
 from starlette.testclient import TestClient
 from support.held import NAME, held_files, hold, import_run, item_row, publish_held
 from support.service import ACTORS, ADMIN, ALICE, BOB, MALLORY, OFFICER, bearer, make_service
-from support.uploads import open_project, project_row, sha256
+from support.uploads import open_project, project_row, publish_import, sha256
 from voxelhub_service.api.feed import Feed
 from voxelhub_service.context import Context
 from voxelhub_service.database import reading, writing
@@ -23,6 +26,7 @@ from voxelhub_service.models import (
     AuditEvent,
     DatasetVersion,
     Event,
+    File,
     QuarantineItem,
     Reservation,
     Run,
@@ -200,7 +204,7 @@ def test_a_release_is_an_import_of_its_own(tmp_path: Path, open: bool) -> None:
     assert part.samefile(quarantine.bytes_path(here.context, item_row(here.context, item)))
     wanted = order.read(folder)
     assert wanted.waived and wanted.names[file.path] == f"1-{NAME}"
-    assert folder.stat().st_mode & 0o077 == 0
+    assert folder.stat().st_mode & 0o077 == 0 == (folder / order.FILE).stat().st_mode & 0o077
     assert here.audited("quarantine.release")[0].detail == {
         "project": "demo", "code": "no_region_rule", "reason": WHY["reason"], "run": run.id}
     assert here.findings() == []
@@ -244,6 +248,20 @@ def test_released_when_its_version_is_there(here: Here) -> None:
     assert {path.rpartition("/")[2] for path in here.on_disk()} == {other, f"{other}.json"} and here.findings() == []
     assert here.post(f"/{item}/release", body=WHY)["state"] == "released"
     assert here.audited("quarantine.settle")[0].detail == {"state": "released", "run": run}
+
+
+def test_a_release_comes_to_a_version_by_the_way_of_every_import(tmp_path: Path) -> None:
+    """Through the import's own process and the publisher; what the version holds is what was held."""
+    here = Here(tmp_path, open=True)
+    item, _ = here.hold(b"a,b\n1,2\n", b"other", code="too_large", reason="It is too large.")
+    run = here.post(f"/{item}/release", body=WHY)["release_run_id"]
+    version = publish_import(here.context, run)
+    quarantine.forget(here.context, run)
+    assert here.get(f"/{item}")["state"] == "released" and len(here.on_disk()) == 2
+    with reading(here.context.engine) as session:
+        (file,) = session.scalars(select(File).where(File.version_id == version.id))
+    assert (file.sha256, version.created_by, version.run_id) == (sha256(b"a,b\n1,2\n"), "stella", run)
+    assert here.findings() == []
 
 
 @pytest.mark.parametrize("state", ["failed", "cancelled", "succeeded"])
@@ -411,6 +429,50 @@ def test_fsck_finds_strays_once_the_sweep_had_its_time(here: Here) -> None:
     for one in here.findings():
         one.repair()
     assert here.findings() == [] and here.on_disk() == set() and item_row(here.context, item).state == "rejected"
+
+
+KILLED = """
+import sys
+from pathlib import Path
+sys.path[:0] = {path!r}
+from support.held import held_files, publish_held
+from support.service import make_test_context
+from tests.service.test_quarantine import STELLA, WHY
+from voxelhub_service.imports import deciding
+context = make_test_context(Path({folder!r}), min_free=0)
+{what}
+"""
+
+
+def killed_at(here: Here, folder: Path, point: str, what: str) -> None:
+    """Does `what` in a process of its own that dies by SIGKILL at the checkpoint."""
+    (folder / "kill").write_text(point)
+    root = Path(__file__).resolve().parents[2]
+    path = [str(root), str(root / "tests"), *(one for one in sys.path if one)]
+    script = KILLED.format(path=path, folder=str(folder), what=what)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script], env={**os.environ, "VOXELHUB_KILL_AT": str(folder / "kill")},
+        capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+def test_a_release_that_nobody_was_told_of_is_not_done_twice(here: Here, tmp_path: Path) -> None:
+    (item,) = here.hold(b"one")
+    killed_at(here, tmp_path, "release.created", f"deciding.release(context, STELLA, {item!r}, WHY['reason'])")
+    begun = here.get(f"/{item}")
+    assert begun["state"] == "releasing" and here.post(f"/{item}/release", body=WHY) == begun
+    assert len(list(here.context.settings.uploads_dir.iterdir())) == 1 and len(here.audited("quarantine.release")) == 1
+    assert here.findings() == []
+
+
+def test_held_files_whose_rows_a_kill_prevented_are_registered_by_the_next(here: Here, tmp_path: Path) -> None:
+    run = import_run(here.context, "demo", "bob")
+    held = held_files(here.context, run, [b"one", b"two"])
+    killed_at(here, tmp_path, "quarantine.placed", f"publish_held(context, {run!r}, [])")
+    assert not quarantine.held_folder(here.context, run).exists() and here.get("")["total"] == 0 and here.findings() == []
+    quarantine.sweep_quarantine(here.context)
+    publish_held(here.context, run, held)
+    assert here.get("")["total"] == 2 and len(here.on_disk()) == 4 and here.findings() == []
 
 
 def test_nobody_gets_in_without_a_token(here: Here) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -28,12 +29,14 @@ def number(position: int) -> str:
 
 
 def write(folder: Path, order: Order) -> None:
-    """Atomically, readable by nobody else: the folder lies in one of mode 0700, and so is the file by itself."""
-    old = os.umask(0o077)
-    try:
-        storage.write_json(folder / FILE, asdict(order))
-    finally:
-        os.umask(old)
+    """Whole or not at all, and readable by nobody else from its first moment."""
+    part = folder / f"{FILE}.part"
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(asdict(order), file)
+        file.flush()
+        os.fsync(file.fileno())
+    part.rename(folder / FILE)
 
 
 def read(folder: Path) -> Order:
