@@ -1,0 +1,201 @@
+"""What a column of a table holds, by its heading and all of its values. What is not plainly harmless is personal.
+
+Judged in one pass with bounded memory; no value leaves this module but as a kind of column.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import Enum
+
+from .dates import is_date
+from .decoding import words
+
+
+class Kind(Enum):
+    NUMBER = "numbers"
+    CATEGORY = "categories"
+    EMPTY = "nothing"
+    FEATURE = "features"  # genes, taxa: named in a public list
+    SUBJECT = "subjects"  # becomes the pseudonym that DICOM files of the same person have
+    IDENTIFIER = "identifiers"  # becomes a token, the same one in every table of the project
+    PLACE = "places"  # likewise
+    DATE = "dates"  # moved with the subject's shift, where there is a subject
+    PERSONAL = "personal"
+
+
+MISSING = words("na n/a nan none null missing unknown . - -- ?") | {""}
+SUBJECTS = words(
+    "subject subjectid subjectno subjectnumber participant participantid patient patientid patientno patientnumber "
+    "patid pid ptid mrn medicalrecordnumber hospitalnumber personid personalid individual individualid host "
+    "hostsubjectid caseid donor donorid"
+)
+PLACES = words(
+    "site siteid hospital institution institutionname institute center centre clinic ward department facility "
+    "location"
+)
+FEATURES = words(
+    "gene geneid genename genesymbol symbol taxon taxa taxonomy species genus otu otuid asv asvid feature featureid "
+    "snp rsid chrom chromosome chr pathway ensembl transcript protein metabolite clade cladename trialtype channel "
+    "roi region structure variable parameter metric"
+)
+CODED = words(
+    "race raceid ethnicity diagnosis sex gender stage grade laterality side modality sequence group arm treatment "
+    "response phenotype tissue sampletype collection label class"
+)
+NAMES = words(
+    "name surname lastname familyname firstname givenname forename middlename maidenname fullname patientname "
+    "subjectname participantname initials nickname alias mothername fathername spouse relative contact contactperson "
+    "physician physicianname doctor doctorname radiologist pathologist surgeon nurse operator operatorname technician "
+    "referrer referringphysician username user author reader investigator"
+)
+ADDRESSES = words(
+    "address street streetaddress homeaddress city town village zip zipcode postcode postalcode postal county "
+    "municipality latitude longitude geolocation phone phonenumber telephone telephonenumber tel mobile cell "
+    "cellphone fax email emailaddress mail url website ip ipaddress ssn socialsecurity socialsecuritynumber "
+    "nationalid nhs nhsnumber insurance insurancenumber policynumber passport iban account accountnumber license "
+    "licence licensenumber accession accessionnumber studyid examid filename filepath path file folder serialnumber "
+    "deviceserialnumber plate occupation employer religion"
+)
+TEXTS = words(
+    "comment comments note notes remark remarks description narrative report history impression findings conclusion "
+    "text freetext summary reason indication anamnesis"
+)
+BIRTHS = words(
+    "dob birthdate dateofbirth birthday birth birthplace placeofbirth dod deathdate dateofdeath"
+)
+PERSONAL_WORDS = {
+    word: kind
+    for kind, listed in (("name", NAMES), ("address_or_number", ADDRESSES), ("free_text", TEXTS), ("birth", BIRTHS))
+    for word in listed
+}
+# Parts of a longer heading that say the same, as in "referring_physician_2" or "Patient's e-mail".
+PARTS = {
+    part: kind
+    for kind, listed in (
+        ("name", "surname lastname firstname physician doctor"),
+        ("address_or_number", "address phone telephone email ssn zip postcode"),
+        ("birth", "birth dob"),
+        ("free_text", "comment comments notes"),
+        ("identifier", "mrn accession"),
+    )
+    for part in listed.split()
+}
+IDENTIFIERS = words("id sample sampleid sampleno barcode specimen specimenid runid code uid uuid key externalid")
+
+NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d{1,3})?%?|[+-]?inf", re.IGNORECASE)
+LONG = re.compile(r"[+-]?\d{7,}")
+PATTERNS = (
+    ("email", re.compile(r"[^\s@]+@[^\s@]+\.\w+")),
+    ("phone", re.compile(r"(?<![\w.])(\+|00)\d[\d\s()/-]{6,}\d|(?<![\w.])\(?0\d{2,5}\)?[\s/-]\d[\d\s-]{4,}\d")),
+    ("phone", re.compile(r"(?<![\w.])\(?\d{3}\)?[\s-]\d{3}-\d{4}(?!\d)")),
+    ("address", re.compile(r"https?://|(?<![\d.])(\d{1,3}\.){3}\d{1,3}(?![\d.])")),
+    ("address", re.compile(r"\b\d{1,5} [A-Z][a-z]+ (Street|St|Road|Rd|Avenue|Ave|Lane)\b")),
+    ("name", re.compile(r"[^\W\d_]+\^[^\W\d_]*|(Mr|Mrs|Ms|Dr|Prof|Herr|Frau)\.? [A-Z].*")),
+)
+PERSON = re.compile(r"[A-ZÀ-Þ][\w'’-]*[a-zß-ÿ],? ([A-ZÀ-Þ]\.? )?[A-ZÀ-Þ][\w'’-]*[a-zß-ÿ]\.?|[A-ZÀ-Þ]{2,}, ?[A-ZÀ-Þ][A-Za-zß-ÿ]+")
+MOST_CATEGORIES, LONGEST_CATEGORY = 64, 40
+
+
+def plain(heading: str) -> str:
+    """Letters and digits in lower case."""
+    return "".join(character for character in heading.lower() if character.isalnum())
+
+
+def parts(heading: str) -> set[str]:
+    spaced = re.sub(r"([a-z])([A-Z])", r"\1 \2", heading).lower()
+    return set(re.findall(r"[^\W\d_]+", spaced))
+
+
+def unsafe_heading(heading: str) -> str | None:
+    """The kind of what a heading itself holds: a table on its side has patients for columns."""
+    if len(heading) > 120 or "\n" in heading:
+        return "free_text"
+    if is_date(heading.strip()) or LONG.fullmatch(heading.strip()):
+        return "identifier"
+    return next((kind for kind, pattern in PATTERNS if pattern.search(heading)), None)
+
+
+@dataclass
+class Column:
+    heading: str
+    values: int = 0
+    numbers: int = 0
+    long_numbers: int = 0
+    dates: int = 0
+    persons: int = 0
+    spaced: int = 0
+    digits: int = 0
+    short: bool = True
+    lengths: set[int] = field(default_factory=set)
+    distinct: set[str] = field(default_factory=set)
+    found: str | None = None  # a pattern that is personal wherever it stands
+
+    def add(self, value: str) -> None:
+        value = value.strip()
+        if value.lower() in MISSING:
+            return
+        self.values += 1
+        if len(self.distinct) <= MOST_CATEGORIES:
+            self.distinct.add(value[:80])
+        if is_date(value):
+            self.dates += 1
+        elif NUMBER.fullmatch(value):
+            self.numbers += 1
+            if LONG.fullmatch(value):
+                self.long_numbers += 1
+                self.lengths.add(len(value))
+        else:
+            self._add_text(value)
+
+    def _add_text(self, value: str) -> None:
+        if self.found is None:
+            self.found = next((kind for kind, pattern in PATTERNS if pattern.search(value)), None)
+        self.persons += PERSON.fullmatch(value) is not None
+        self.spaced += any(character.isspace() for character in value)
+        self.digits += any(character.isdigit() for character in value)
+        self.short = self.short and len(value) <= LONGEST_CATEGORY and len(value.split()) <= 5
+
+    def kind(self) -> tuple[Kind, str]:
+        """And, for a personal column, the kind of what it holds."""
+        word, said = plain(self.heading), parts(self.heading)
+        if self.values == 0:
+            return Kind.EMPTY, ""
+        if word in SUBJECTS:
+            return Kind.SUBJECT, ""
+        if word in PERSONAL_WORDS:
+            return Kind.PERSONAL, PERSONAL_WORDS[word]
+        if (part := next((PARTS[part] for part in sorted(said) if part in PARTS), None)) is not None:
+            return Kind.PERSONAL, part
+        if self.found is not None:
+            return Kind.PERSONAL, self.found
+        if self.dates:
+            return (Kind.DATE, "") if self.dates == self.values else (Kind.PERSONAL, "dates_among_others")
+        if self.numbers == self.values:
+            return self._numbers()
+        return self._texts(word)
+
+    def _numbers(self) -> tuple[Kind, str]:
+        """Long whole numbers of one length, nearly all different, are numbers of people and things rather than counts."""
+        serial = self.long_numbers >= 0.9 * self.values and len(self.lengths) <= 2
+        return (Kind.IDENTIFIER, "") if serial else (Kind.NUMBER, "")
+
+    def _texts(self, word: str) -> tuple[Kind, str]:
+        few = len(self.distinct) <= MOST_CATEGORIES and self.short
+        if word in PLACES and few:
+            return Kind.PLACE, ""
+        if word in FEATURES and self.short and not self.persons:
+            return Kind.FEATURE, ""
+        repeated = few and 2 * len(self.distinct) <= self.values
+        coded = few and all(len(value) <= 3 and value.upper() == value for value in self.distinct)
+        if few and word in CODED and (repeated or coded or self.values <= 10):
+            return Kind.CATEGORY, ""
+        if self.persons:
+            return Kind.PERSONAL, "name"
+        if repeated or coded:
+            return Kind.CATEGORY, ""
+        named = word in IDENTIFIERS or 2 * (self.digits + self.numbers) >= self.values
+        if named and self.spaced == 0 and self.short:
+            return Kind.IDENTIFIER, ""
+        return Kind.PERSONAL, "free_text"
