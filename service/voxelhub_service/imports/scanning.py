@@ -174,7 +174,7 @@ def refusal(scan: Scan, *, required: bool, waived: bool = False) -> Held | None:
     """Why the file is held, or None. A steward's waiver covers a file that could not be scanned, never a virus."""
     if scan.verdict == "virus":
         return Held(
-            "virus", f"The virus scanner recognised {scan.signature} in it.", findings=(Finding(scan.signature, "file"),),
+            "virus", f"The virus scanner recognised {scan.signature} in it.", findings=(Finding("virus", scan.signature),),
             releasable=False, fix="Do not open it, and look after the computer it comes from.",
         )
     if scan.verdict == "clean" or not required or waived:
