@@ -12,7 +12,7 @@ from . import marks
 from .elements import put_bytes, text_of
 from .encapsulated import without_comments
 from .engine import clean_dataset, what_is
-from .opening import NotWhole, Opened, Unreadable, open_dicom
+from .opening import Directory, NotWhole, Opened, Unreadable, open_dicom
 from .outcome import Finding, Held, Outcome, Released
 from .profile import Profile
 from .pseudonyms import Key
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from .pixels import TextFinder
 
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
-_DIRECTORY = "1.2.840.10008.1.3.10"
 _DOCUMENTS = f"{_STORAGE}104."
 _VOICES = (f"{_STORAGE}9.4.1", f"{_STORAGE}9.4.2")
 _VIDEO = tuple(f"1.2.840.10008.1.2.4.{number}" for number in range(100, 109))
@@ -40,6 +39,8 @@ def clean_dicom(
     `waived`: what would be held for a person to decide is released, its header cleaned all the same. Raises OSError of the disk only."""
     try:
         opened = open_dicom(source)
+    except Directory as error:
+        return Held("directory", str(error), "DICOMDIR", releasable=False, fix="Nothing is to be done: bring in the files it lists.")
     except NotWhole as error:
         return Held("not_whole", str(error), "DICOM file", releasable=False, fix=_AGAIN)
     except Unreadable as error:
@@ -82,9 +83,6 @@ def _held(opened: Opened) -> Held | None:
     """What no rule can make safe, by its class and syntax."""
     dataset = opened.dataset
     sop_class, what = _uid(dataset, 0x00080016), what_is(dataset)
-    if sop_class == _DIRECTORY:
-        return Held("directory", "This is the index of a medium (DICOMDIR). The dataset does not need it.", what, releasable=False,
-                    fix="Nothing is to be done: the files it lists are brought in one by one.")  # fmt: skip
     if sop_class.startswith(_DOCUMENTS) or _DOCUMENT in dataset:
         return Held("document", "This DICOM file holds a document; its text and pictures may name people.", what, fix=_LOOK)
     if opened.syntax in _VIDEO:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from pydicom import DataElement, Dataset, Sequence
+from pydicom.dataelem import RawDataElement
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_sequence
+from pydicom.tag import BaseTag
 
 from .elements import items_of, text_of
 from .profile import OPTION_CODES, Profile
 from .table import table
 
+_CODES = 0x00120064
 BASIC = "113100"
 CLEAN_PIXELS = "113101"
 _MEANINGS = {
@@ -47,8 +54,21 @@ def write(dataset: Dataset, profile: Profile, former: list[str]) -> list[str]:
 
 def write_codes(dataset: Dataset, codes: list[str]) -> list[str]:
     """Write (0012,0064) alone: for whoever cleaned pixels after the header."""
-    dataset[0x00120064] = DataElement(0x00120064, "SQ", Sequence([_item(code) for code in codes]))
+    implicit, little = dataset.original_encoding
+    if implicit is None or little is None:
+        dataset[_CODES] = DataElement(_CODES, "SQ", Sequence([_item(code) for code in codes]))
+    else:
+        value = _encoded(tuple(codes), implicit, little)
+        dataset[_CODES] = RawDataElement(BaseTag(_CODES), "SQ", len(value), value, 0, implicit, little)
     return codes
+
+
+@lru_cache(64)
+def _encoded(codes: tuple[str, ...], implicit: bool, little: bool) -> bytes:
+    buffer = DicomBytesIO()
+    buffer.is_implicit_VR, buffer.is_little_endian = implicit, little
+    write_sequence(buffer, DataElement(_CODES, "SQ", Sequence([_item(code) for code in codes])), ["iso8859"])
+    return bytes(buffer.getvalue())
 
 
 def profile_name(profile: Profile) -> str:

@@ -14,6 +14,7 @@ from pydicom.uid import UID, AllTransferSyntaxes, DeflatedExplicitVRLittleEndian
 
 from .elements import text_of
 
+_DIRECTORY = "1.2.840.10008.1.3.10"
 _AT_LEAST = (0x00080016, 0x00080018)  # SOP class, SOP instance
 
 
@@ -23,6 +24,10 @@ class Unreadable(Exception):
 
 class NotWhole(Unreadable):
     """The file ends before its content does."""
+
+
+class Directory(Unreadable):
+    """A DICOMDIR: the index of a medium (PS3.3, F)."""
 
 
 @dataclass
@@ -38,15 +43,17 @@ def open_dicom(source: Path) -> Opened:
     with _Watched(io.FileIO(source)) as file:
         try:
             dataset = pydicom.dcmread(file, force=True)
-        except (OSError, MemoryError) as error:
-            if isinstance(error, MemoryError) or error.errno:
+        except MemoryError:
+            raise
+        except Exception as error:  # a parser's own faults on hostile bytes
+            if isinstance(error, OSError) and error.errno:
                 raise
-            raise NotWhole("The file ends in the middle of a sequence.") from None
-        except (EOFError, zlib.error):
-            raise NotWhole("The file ends in the middle of its content.") from None
-        except Exception:  # a parser's own faults on hostile bytes
+            if file.short or file.ended or isinstance(error, zlib.error):
+                raise NotWhole("The file ends in the middle of its content.") from None
             raise Unreadable("The file cannot be read as DICOM.") from None
         short = file.short
+    if 0x00020002 in dataset.file_meta and text_of(dataset.file_meta.get_item(0x00020002)).strip(" \0") == _DIRECTORY:
+        raise Directory("This is the index of a medium (DICOMDIR). The dataset does not need it.")
     for tag in _AT_LEAST:
         if tag not in dataset or not text_of(dataset.get_item(tag)).strip(" \0"):
             raise NotWhole("The file ends before it says what it is.") if short else Unreadable(
@@ -62,12 +69,13 @@ class _Watched(io.BufferedReader):
 
     def __init__(self, raw: io.FileIO) -> None:
         super().__init__(raw, 1 << 16)
-        self.short = False
+        self.short = self.ended = False
 
     def read(self, size: int | None = -1, /) -> bytes:
         got = super().read(size)
         if size is not None and 0 < len(got) < size and not (size == 8 and not got.strip(b"\0 \n\r\x1a")):
             self.short = True
+        self.ended = self.ended or not got
         return got
 
 
