@@ -46,11 +46,12 @@ def chromium(*, dark: bool = False, width: int = 1440, height: int = 900) -> Ite
 class Album:
     """Screenshots of a journey, numbered; kept under docs/ when VOXELHUB_SCREENSHOTS is set, else beside the test."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, prefix: str = "") -> None:
+        self.prefix = prefix
         self.folder = SCREENSHOTS if os.environ.get("VOXELHUB_SCREENSHOTS") else folder
         self.folder.mkdir(parents=True, exist_ok=True)
         self.number = 0
 
     def take(self, page: Page, name: str) -> None:
         self.number += 1
-        page.screenshot(path=self.folder / f"{self.number:02d}-{name}.png")
+        page.screenshot(path=self.folder / f"{self.prefix}{self.number:02d}-{name}.png")

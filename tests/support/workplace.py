@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,10 +60,11 @@ def _serving(context: Context) -> Iterator[str]:
 
 
 @contextmanager
-def _working(context: Context, log: Path) -> Iterator[None]:
-    """The worker as the supervisor starts it: a process of its own."""
+def _working(context: Context, log: Path, settings: Mapping[str, Any]) -> Iterator[None]:
+    """The worker as the supervisor starts it: a process of its own, with the service's settings."""
     environ = {k: v for k, v in os.environ.items() if not k.startswith("VOXELHUB_")}
     environ |= {"VOXELHUB_STATE_DIR": str(context.settings.state_dir), "VOXELHUB_ENVS_DIR": str(LAB.parent)}
+    environ |= {f"VOXELHUB_{name.upper()}": str(value) for name, value in settings.items()}
     with log.open("wb") as output:
         worker = subprocess.Popen([sys.executable, "-m", "voxelhub_service.runs.worker"], env=environ, cwd=ROOT,
                                   stdout=output, stderr=output)
@@ -76,14 +77,15 @@ def _working(context: Context, log: Path) -> Iterator[None]:
 
 @contextmanager
 def workplace(
-    folder: Path, user: str = "alice", environ: Mapping[str, str] | None = None, **settings: Any
+    folder: Path, user: str = "alice", environ: Mapping[str, str] | None = None, clinical: Collection[str] = (), **settings: Any
 ) -> Iterator[Workplace]:
-    """Every project of `user` is open, so that imports need no clinical door."""
+    """Every project of `user` is open, except those named as clinical."""
     context = make_test_context(folder, envs_dir=LAB.parent, **settings)
-    with _serving(context) as api_url, _working(context, folder / "worker.log"):
+    with _serving(context) as api_url, _working(context, folder / "worker.log", settings):
         names = [p["name"] for p in httpx.get(f"{api_url}/projects", headers=bearer(user)).raise_for_status().json()]
         for name in names:
-            httpx.patch(f"{api_url}/projects/{name}", headers=bearer("admin"), json={"open": True}).raise_for_status()
+            change = {"open": name not in clinical}
+            httpx.patch(f"{api_url}/projects/{name}", headers=bearer("admin"), json=change).raise_for_status()
         variables = {"JUPYTERHUB_USER": user, "VOXELHUB_PROJECTS": ",".join(names), **(environ or {})}
         with lab_server(folder / "home", api_url, f"token-of-{user}", program="jupyter-lab", environ=variables) as lab:
             yield Workplace(context, api_url, lab)

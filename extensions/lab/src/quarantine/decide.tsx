@@ -73,9 +73,8 @@ export function DecideDialog({
       </div>
       <TextAreaField
         label="Your reason"
-        hint={`It is kept and recorded under your name. Name no patient in it. ${
-          length < LEAST ? `${length} of at least ${LEAST} letters.` : `${length} of ${MOST} letters.`
-        }`}
+        hint="It is kept and recorded under your name. Name no patient in it."
+        counter={length < LEAST ? `${length} of at least ${LEAST} letters` : `${length} of ${MOST} letters`}
         testId="decide-reason"
         rows={4}
         maxLength={MOST}

@@ -121,6 +121,12 @@ export function Quarantine({
   return (
     <>
       <Head core={core} view={view} waiting={held} wanted={wanted} onView={setView} onWanted={onWanted} />
+      {items.length > 0 && (
+        <p className="vx-Muted">
+          These files could not be made safe by rule. Nobody works with one until a data steward or an owner
+          of its project has decided.
+        </p>
+      )}
       {found.problem && <ProblemNotice problem={found.problem} onRetry={found.reload} />}
       <div className="vx-Scroll" aria-busy={found.loading}>
         {found.value && items.length === 0 && <Nothing view={view} />}

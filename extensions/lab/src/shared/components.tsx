@@ -132,11 +132,14 @@ export function Field({
   label,
   hint,
   error,
+  counter,
   children
 }: {
   label: string;
   hint?: string;
   error?: string;
+  /** How much of it is written; not read out at every letter. */
+  counter?: string;
   children: (ids: { id: string; 'aria-describedby'?: string; 'aria-invalid'?: boolean }) => ReactNode;
 }): JSX.Element {
   const id = useId();
@@ -150,8 +153,11 @@ export function Field({
         'aria-invalid': error ? true : undefined
       })}
       {note && (
-        <div id={`${id}-note`} className={error ? 'vx-Field-error' : 'vx-Field-hint'}>
-          {note}
+        <div className="vx-Field-note">
+          <span id={`${id}-note`} className={error ? 'vx-Field-error' : 'vx-Field-hint'}>
+            {note}
+          </span>
+          {counter && <span className="vx-Field-counter">{counter}</span>}
         </div>
       )}
     </div>

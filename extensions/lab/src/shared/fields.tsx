@@ -7,6 +7,7 @@ interface Labelled {
   label: string;
   hint?: string;
   error?: string;
+  counter?: string;
   testId?: string;
 }
 
@@ -137,7 +138,7 @@ export function CheckField({
   testId,
   value,
   onChange
-}: Omit<Labelled, 'error'> & {
+}: Omit<Labelled, 'error' | 'counter'> & {
   title?: string;
   value: boolean;
   onChange: (value: boolean) => void;

@@ -5,7 +5,7 @@ import type { Core } from '../core';
 import type { Storage } from '../shared/types';
 import { Notice, ProblemNotice, ProgressBar } from '../shared/components';
 import { SelectField } from '../shared/fields';
-import { bytes, count } from '../shared/format';
+import { bytes } from '../shared/format';
 import { useLoaded } from '../shared/hooks';
 import { useStore } from '../shared/store';
 import { defaultProject, projectLabel } from '../uploads/target';
@@ -133,10 +133,7 @@ export function StoragePage({ core, project }: { core: Core; project: string }):
             {found.users.length > 0 ? (
               <>
                 <Users storage={found} />
-                <small>
-                  {count(found.users.length, 'person', 'people')}. A file that several brought in counts for
-                  the first.
-                </small>
+                <small>A file that several people brought in counts for the first of them.</small>
               </>
             ) : (
               <p className="vx-Muted">Nobody has brought anything in yet.</p>
