@@ -47,6 +47,7 @@ def scanned(order: str = "<", big: bool = False, words: bool = True) -> bytes:
 def cleaned(data: bytes, folder: Path, **named: object):  # type: ignore[no-untyped-def]
     source, target = folder / "source", folder / "clean.svs"
     source.write_bytes(data)
+    target.unlink(missing_ok=True)
     outcome = clean_slide(source, target, key=KEY, **named)  # type: ignore[arg-type]
     assert target.exists() == isinstance(outcome, Released)
     return outcome, target
@@ -74,8 +75,10 @@ def test_nothing_planted_is_left_and_the_tissue_is_the_same(tmp_path: Path, orde
     raw = target.read_bytes()
     assert TOKEN.encode() not in raw and b"12/29/09" not in raw and b"label" not in raw and b"macro" not in raw
     if order == ">" and not big:  # OpenSlide 4.0.1 opens no such file
-        for before, after in ((0, 0), (1, 1), (2, 2)):
-            assert np.array_equal(frame(tmp_path / "source", before), frame(target, after))
+        other, _ = tmp_path / "other.svs", target.rename(tmp_path / "other.svs")
+        _, little = cleaned(scanned("<"), tmp_path)
+        assert all(np.array_equal(frame(other, number), frame(little, number)) for number in range(3))
+        target = other
     else:
         slide = same_levels(tmp_path / "source", target)
         assert slide.properties["openslide.vendor"] == "aperio"

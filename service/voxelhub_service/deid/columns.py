@@ -6,9 +6,11 @@ Judged in one pass with bounded memory; no value leaves this module but as a kin
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
 
+from . import vocabulary
 from .dates import is_date
 from .decoding import words
 
@@ -38,7 +40,7 @@ PLACES = words(
 FEATURES = words(
     "gene geneid genename genesymbol symbol taxon taxa taxonomy species genus otu otuid asv asvid feature featureid "
     "snp rsid chrom chromosome chr pathway ensembl transcript protein metabolite clade cladename trialtype channel "
-    "roi region structure variable parameter metric"
+    "structure variable parameter metric tag featurename"
 )
 CODED = words(
     "race raceid ethnicity diagnosis sex gender stage grade laterality side modality sequence group arm treatment "
@@ -98,6 +100,11 @@ PERSON = re.compile(r"[A-ZÀ-Þ][\w'’-]*[a-zß-ÿ],? ([A-ZÀ-Þ]\.? )?[A-ZÀ-�
 MOST_CATEGORIES, LONGEST_CATEGORY = 64, 40
 
 
+PIECE = re.compile(r"[A-Z]?[a-zß-ÿ]+|[A-ZÀ-Þ]+(?![a-zß-ÿ])|\d+|[^\W\d_]+")
+HEADINGS = words("most triple inter extract outcome outcomes category survival baseline normalization negative positive")
+OWN = frozenset().union(HEADINGS, SUBJECTS, PLACES, FEATURES, CODED, IDENTIFIERS, PERSONAL_WORDS, PARTS)
+
+
 def plain(heading: str) -> str:
     """Letters and digits in lower case."""
     return "".join(character for character in heading.lower() if character.isalnum())
@@ -117,6 +124,35 @@ def unsafe_heading(heading: str) -> str | None:
     return next((kind for kind, pattern in PATTERNS if pattern.search(heading)), None)
 
 
+def _may_be_a_category(value: str, count: int) -> bool:
+    """What stands there only once must be a code or ordinary words; a name among categories stands there once, too."""
+    return (
+        count > 1
+        or NUMBER.fullmatch(value) is not None
+        or (len(value) <= 3 and value.upper() == value)
+        or all(_ordinary(piece) for piece in PIECE.findall(value))
+    )
+
+
+def _ordinary(piece: str) -> bool:
+    return piece.lower() in OWN or piece.lower() in vocabulary.words()
+
+
+TAXON = re.compile(r"([kpcofgst]__[\w.-]+\|?)+|[A-Z][a-z]{3,} [a-z]{2,}( [a-z]{3,}| [a-z]{1,3}\d{1,3}| \d{1,3}[A-Z]{0,4}){0,5}")
+
+
+def plain_heading(heading: str) -> bool:
+    """Made of ordinary words, abbreviations and numbers, or the name of a taxon. A patient's name or number is none of these."""
+    if TAXON.fullmatch(heading.strip()):
+        return True
+    for match in PIECE.finditer(heading):
+        piece, inside = match.group(), heading[max(match.start() - 1, 0) : match.start()].isalpha()
+        short = len(piece) <= 3 or (len(piece) <= 6 and (inside or piece.isdigit() or piece.upper() == piece))
+        if not short and not (len(piece) <= 20 and piece.islower()) and not _ordinary(piece):
+            return False
+    return True
+
+
 @dataclass
 class Column:
     heading: str
@@ -129,7 +165,8 @@ class Column:
     digits: int = 0
     short: bool = True
     lengths: set[int] = field(default_factory=set)
-    distinct: set[str] = field(default_factory=set)
+    distinct: Counter[str] = field(default_factory=Counter)  # of the first few different values
+    many: bool = False
     found: str | None = None  # a pattern that is personal wherever it stands
 
     def add(self, value: str) -> None:
@@ -137,8 +174,10 @@ class Column:
         if value.lower() in MISSING:
             return
         self.values += 1
-        if len(self.distinct) <= MOST_CATEGORIES:
-            self.distinct.add(value[:80])
+        if value[:80] in self.distinct or len(self.distinct) < MOST_CATEGORIES:
+            self.distinct[value[:80]] += 1
+        else:
+            self.many = True
         if is_date(value):
             self.dates += 1
         elif NUMBER.fullmatch(value):
@@ -182,20 +221,18 @@ class Column:
         return (Kind.IDENTIFIER, "") if serial else (Kind.NUMBER, "")
 
     def _texts(self, word: str) -> tuple[Kind, str]:
-        few = len(self.distinct) <= MOST_CATEGORIES and self.short
+        few = not self.many and self.short
         if word in PLACES and few:
             return Kind.PLACE, ""
         if word in FEATURES and self.short and not self.persons:
             return Kind.FEATURE, ""
-        repeated = few and 2 * len(self.distinct) <= self.values
-        coded = few and all(len(value) <= 3 and value.upper() == value for value in self.distinct)
-        if few and word in CODED and (repeated or coded or self.values <= 10):
+        category = few and all(_may_be_a_category(value, count) for value, count in self.distinct.items())
+        if category and (word in CODED or not self.persons):
             return Kind.CATEGORY, ""
         if self.persons:
             return Kind.PERSONAL, "name"
-        if repeated or coded:
-            return Kind.CATEGORY, ""
-        named = word in IDENTIFIERS or 2 * (self.digits + self.numbers) >= self.values
+        texts = self.values - self.numbers
+        named = word in IDENTIFIERS or (2 * self.digits >= texts and 2 * texts > self.values)
         if named and self.spaced == 0 and self.short:
             return Kind.IDENTIFIER, ""
         return Kind.PERSONAL, "free_text"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import dates
-from .columns import MISSING, NUMBER, Column, Kind, unsafe_heading
+from .columns import MISSING, NUMBER, Column, Kind, plain_heading, unsafe_heading
 from .decoding import encoding_of
 from .naming import neutral_name, subject_label
 from .outcome import Finding, Held, Outcome, Released, Report
@@ -67,7 +67,7 @@ def clean_table(source: Path, target: Path, *, key: Key, waived: bool = False) -
         writer = csv.writer(buffer, delimiter=judged.separator, lineterminator="\n")
         change = _Change(judged, key, report.actions)
         for number, row in enumerate(rows):
-            writer.writerow(row if number == 0 and judged.headed else change.row(row))
+            writer.writerow(change.headings(row) if number == 0 and judged.headed else change.row(row))
             if buffer.tell() > 256 * 1024:
                 sink.write(buffer.getvalue().encode())
                 buffer.seek(0)
@@ -84,7 +84,7 @@ def _rows(source: Path, encoding: str, separator: str) -> Iterator[Rows]:
         with source.open(encoding=encoding, newline="") as stream:
             yield (row for row in csv.reader(stream, delimiter=separator, strict=True) if any(row))
     except (csv.Error, UnicodeError):
-        raise unreadable(WHAT, "The table holds something that is no text, or a quotation that does not end as it should.") from None
+        raise unreadable(WHAT, "The table holds something that is no text, or a quotation without an end.") from None
 
 
 def _judged(source: Path) -> Judged:
@@ -172,6 +172,14 @@ class _Change:
         self._token = lru_cache(4096)(key.token)
         self._changed = [(number, kind) for number, (kind, _) in enumerate(judged.kinds)
                          if kind in (Kind.SUBJECT, Kind.IDENTIFIER, Kind.PLACE, Kind.DATE)]  # fmt: skip
+
+    def headings(self, row: list[str]) -> list[str]:
+        """A heading that may be somebody's name gives way to its number."""
+        out = []
+        for number, heading in enumerate(row, 1):
+            out.append(heading if plain_heading(heading) else f"column-{number}")
+            self._actions["headings: replaced"] += out[-1] != heading
+        return out
 
     def row(self, row: list[str]) -> list[str]:
         out = [value.strip() for value in row]
