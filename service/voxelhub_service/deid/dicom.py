@@ -73,10 +73,10 @@ def clean_dicom(
 
 def _seen(dataset: Dataset, profile: Profile, finder: TextFinder | None, waived: bool) -> Any:
     try:  # until pixels.py has landed
-        from . import pixels
+        from .pixels import clean_pixels
     except ImportError:
         return SimpleNamespace(held=None, pixels="untouched", findings=[])
-    return pixels.clean_pixels(dataset, profile=profile, finder=finder, waived=waived)
+    return clean_pixels(dataset, profile=profile, finder=finder, waived=waived)
 
 
 def _held(opened: Opened) -> Held | None:

@@ -14,6 +14,7 @@ from .uids import rules
 
 _REMOVED_GROUPS = frozenset({0x0000, 0x0002, 0x0004, 0x0006, 0xFFFA, 0xFFFC})
 _KEYED = frozenset({"LO", "SH", "UC"})
+_PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _DATES = frozenset({"DA", "DT"})
 
 
@@ -110,10 +111,20 @@ class Plan:
         if vr in values.TEXT and _identifier(tag):
             return steps.identifier(vr)
         if vr in values.BULK:
-            return icc.take if tag == 0x00282000 else steps.keep if f"{tag:08x}" in rules()["bulk"] else steps.remove
+            return _bulk(tag, vr)
         if vr == "CS" and tag == 0x00080005:
             return steps.by_grammar(vr, otherwise)
         return self._cleaned(tag, vr, otherwise)
+
+
+def _bulk(tag: int, vr: str) -> Take:
+    if tag == 0x00282000:
+        return icc.take
+    if f"{tag:08x}" not in rules()["bulk"]:
+        return steps.remove
+    if tag in _PIXELS:
+        return steps.keep
+    return steps.numbers(vr, None) if vr in values.BULK_SIZES else steps.unless_text
 
 
 @lru_cache(256)

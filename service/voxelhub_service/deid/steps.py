@@ -16,6 +16,7 @@ from .pseudonyms import Key
 from .uids import replaced
 
 _TEXT_IN_NUMBERS = re.compile(rb"[A-Za-z0-9^_. -]{6,}")
+_ONLY_TEXT = re.compile(rb"[\t\n\r\x20-\x7e]+")
 
 
 @dataclass
@@ -206,7 +207,7 @@ def identifier(vr: str) -> Take:
 
 def numbers(vr: str, most: int | None) -> Take:
     """Binary numbers stay where their length is right. Runs of letters among them are broken up: below the precision of floats, else removed."""
-    size = values.NUMBER_SIZES[vr]
+    size = values.NUMBER_SIZES.get(vr) or values.BULK_SIZES[vr]
 
     def take(run: Run, dataset: Dataset, element: Element) -> None:
         value = element.value
@@ -215,13 +216,22 @@ def numbers(vr: str, most: int | None) -> Take:
         if len(value) % size or (most is not None and len(value) > size * most):
             run.remove(dataset, element)
         elif len(value) > 5 and _TEXT_IN_NUMBERS.search(value):
-            if vr in {"FL", "FD"}:
+            if vr in {"FL", "FD", "OF", "OD"}:
                 run.count(element, "C")
                 put_bytes(dataset, element, blunted(value, size, element.is_little_endian), element.VR)
             else:
                 run.remove(dataset, element)
 
     return take
+
+
+def unless_text(run: Run, dataset: Dataset, element: Element) -> None:
+    """Bulk bytes stay, but for values that are nothing but text."""
+    value = element.value
+    if isinstance(value, bytes) and len(value) > 5:
+        shown = value.replace(b"\0", b"")  # UTF-16 counts as text, too
+        if _ONLY_TEXT.fullmatch(shown) and _TEXT_IN_NUMBERS.search(shown):
+            run.remove(dataset, element)
 
 
 def blunted(value: bytes, size: int, little: bool) -> bytes:

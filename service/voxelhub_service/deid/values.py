@@ -8,7 +8,8 @@ from datetime import date, timedelta
 TEXT = frozenset({"LO", "SH", "ST", "LT", "UT", "UC"})
 STRINGS = TEXT | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "PN", "TM", "UI", "UR"}
 NUMBER_SIZES = {"FL": 4, "FD": 8, "SL": 4, "SS": 2, "SV": 8, "UL": 4, "US": 2, "UV": 8, "AT": 4}
-BULK = frozenset({"OB", "OD", "OF", "OL", "OV", "OW"})
+BULK_SIZES = {"OF": 4, "OD": 8, "OL": 4, "OV": 8}
+BULK = frozenset({"OB", "OW", *BULK_SIZES})
 
 _GRAMMAR = {
     "AS": re.compile(r"\d{3}[DWMY]"),
