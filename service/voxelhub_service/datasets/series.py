@@ -7,6 +7,7 @@ named by modality, number and count, never by text from the file. Source: DICOM 
 from __future__ import annotations
 
 import logging
+import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from . import geometry
 from .describing import Description
 from .vocabulary import vocabulary
 
@@ -25,7 +27,7 @@ MAX_DEFLATED = 512 * 1024**2  # bytes of an inflated data set that we are ready 
 TAGS = [
     "SOPClassUID", "Modality", "StudyInstanceUID", "SeriesInstanceUID", "Rows", "Columns", "NumberOfFrames", "BitsAllocated",
     "SamplesPerPixel", "PixelSpacing", "ImagerPixelSpacing", "SliceThickness", "ImagePositionPatient", "ImageOrientationPatient",
-    "PhotometricInterpretation",
+    "PhotometricInterpretation", "SOPInstanceUID",
 ]
 PROJECTIONS = {"MG", "CR", "DX", "IO", "PX", "XC", "ES", "GM", "OP", "OT", "SM"}
 NAMES = {
@@ -60,6 +62,9 @@ class Instance:
     thickness: float
     along: float | None  # position along the slice normal, mm
     image: bool
+    uid: str = ""  # of the instance
+    position: tuple[float, ...] = ()  # x, y, z in mm; empty where it says none
+    orientation: tuple[float, ...] = ()  # cosines of the row's and the column's direction; empty where it says none
 
 
 def looks_like_dicom(head: bytes) -> bool:
@@ -79,6 +84,11 @@ def looks_like_dicom(head: bytes) -> bool:
         b"\x16\0",
         b"\x18\0",
     )
+
+
+def is_directory(head: bytes) -> bool:
+    """A DICOMDIR (PS3.10, section 8), by the class its meta information names."""
+    return head[128:132] == b"DICM" and b"1.2.840.10008.1.3.10" in head[132:1024]
 
 
 def read_instance(file: Path, path: str) -> Instance | None:
@@ -127,7 +137,8 @@ def _instance(data: Any, path: str) -> Instance:
     return Instance(
         path, str(data.get("StudyInstanceUID") or ""), str(data.get("SeriesInstanceUID") or ""), _word(data.get("Modality")),
         rows, columns, max(1, int(data.get("NumberOfFrames") or 1)), tuple(_number(s) for s in spacing)[:2],
-        _number(data.get("SliceThickness")), _along(data), bool(rows and columns),
+        _number(data.get("SliceThickness")), _along(data), bool(rows and columns), str(data.get("SOPInstanceUID") or ""),
+        _numbers(data.get("ImagePositionPatient"), 3), _numbers(data.get("ImageOrientationPatient"), 6),
     )
 
 
@@ -142,6 +153,15 @@ def _number(value: Any) -> float:
         return round(float(value), 6)
     except (TypeError, ValueError):
         return 0.0
+
+
+def _numbers(values: Any, count: int) -> tuple[float, ...]:
+    """() unless these are so many finite numbers."""
+    try:
+        found = tuple(float(value) for value in values)
+    except (TypeError, ValueError):
+        return ()
+    return found if len(found) == count and all(map(math.isfinite, found)) else ()
 
 
 def _along(data: Any) -> float | None:
@@ -239,9 +259,9 @@ def _expected(data: Any) -> int:
 
 def group(instances: Sequence[Instance], paths: Sequence[str]) -> list[Description]:
     """One description per series, in the order of their first files."""
-    by_series: dict[tuple[str, str], list[Instance]] = {}
-    for instance in instances:
-        by_series.setdefault((instance.study, instance.series), []).append(instance)
+    by_series: dict[tuple[str, str, str], list[Instance]] = {}
+    for instance in instances:  # one modality a series (PS3.3 C.7.3.1); some files give another's UID
+        by_series.setdefault((instance.study, instance.series, instance.modality), []).append(instance)
     counters: dict[str, int] = {}
     return [_describe(some, paths, counters) for some in sorted(by_series.values(), key=lambda some: some[0].path)]
 
@@ -268,6 +288,8 @@ def _meta(some: list[Instance], slices: int, image: bool) -> dict[str, Any]:
     if len(some[0].spacing) == 2 and all(some[0].spacing):
         between = _between([one.along for one in some]) or some[0].thickness
         meta["spacing"] = [some[0].spacing[1], some[0].spacing[0], *([between] if between else [])]
+    if some[0].modality not in PROJECTIONS and all(one.frames == 1 for one in some) and (flags := geometry.flags(some)):
+        meta["flags"] = flags
     return meta
 
 

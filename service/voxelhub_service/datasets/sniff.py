@@ -1,20 +1,24 @@
-"""What one file is, by its content; its name only decides between texts. Reads a bounded part of every file.
+"""What one file is, by its content; its name only decides between texts. Reads a bounded part of a file, but FASTQ to its end.
 
 Raises Problem for a file that claims to be something and is not whole (a truncated DICOM file, a NIfTI header that
-promises more than there is).
+promises more than there is, a FASTQ file with a record that is none).
 """
 
 from __future__ import annotations
 
+import gzip
 import json
+import re
 import struct
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..deid.recognise import sequences_kind
+from ..deid.sequences import check_fastq
 from ..errors import Problem, invalid
-from . import nifti, series
+from . import nifti, series, tiff, volumes
 from .names import printable
 
 HEAD = 64 * 1024  # bytes looked at
@@ -31,6 +35,7 @@ class Seen:
 
 
 FILE = Seen("file", "file", "binary")
+MEDIA = Seen("file", "dicom-object", "dicom")  # a DICOMDIR: the table of contents of a disc
 
 
 def not_whole(path: str, what: str) -> Problem:
@@ -45,17 +50,32 @@ def sniff(file: Path, path: str) -> Seen | series.Instance:
         return _by_name_only(path)
     try:
         if series.looks_like_dicom(head):
-            return series.read_instance(file, path) or FILE
+            return series.read_instance(file, path) or (MEDIA if series.is_directory(head) else FILE)
         if nifti.looks_like_nifti(head, path):
             return _nifti(file)
     except series.NotWhole:
         raise not_whole(path, "is a DICOM file that ends too early") from None
     except nifti.NotWhole as reason:
         raise not_whole(path, f"is a NIfTI file {reason}") from None
-    for test in (_picture, _packed):
-        if (seen := test(file, head)) is not None:
+    try:
+        if (seen := _volume(file, head) or _picture(file, head)) is not None:
             return seen
-    return _text(file, head, path) or FILE
+    except volumes.NotWhole as reason:
+        raise not_whole(path, f"is a volume {reason}") from None
+    except tiff.NotWhole:
+        raise not_whole(path, "is a TIFF file that ends too early") from None
+    if path.lower().endswith(".svs"):
+        raise not_whole(path, "is named as a slide, but is none")
+    return _packed(file, head, path) or _text(file, head, path) or FILE
+
+
+def _volume(file: Path, head: bytes) -> Seen | None:
+    """Kinds that no viewer shows yet."""
+    if volumes.looks_like_nrrd(head):
+        return Seen("file", "volume", "nrrd", volumes.nrrd(head, file.stat().st_size))
+    if volumes.looks_like_metaimage(head):
+        return Seen("file", "volume", "metaimage", volumes.metaimage(head, file.stat().st_size))
+    return None
 
 
 def _by_name_only(path: str) -> Seen:
@@ -78,12 +98,14 @@ def _picture(file: Path, head: bytes) -> Seen | None:
     if head.startswith(b"\xff\xd8\xff"):
         size = _jpeg_size(head)
         return Seen("image", "image", "jpeg", {"shape": size} if size else {})
-    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        described, size = _tiff(file)
-        meta = {"shape": size} if size else {}
-        if described.startswith(b"Aperio"):
+    if head[:4] in tiff.MAGICS:
+        first = tiff.first(file)
+        meta = {"shape": list(first.size)} if first.size else {}
+        if first.description.startswith(b"Aperio"):
             return Seen("image", "whole-slide-image", "svs", meta)
         return Seen("image", "image", "tiff", meta)
+    if (found := re.match(rb"P[25]\s(?:#[^\n]*\n)*\s*(\d{1,6})\s+(\d{1,6})\s", head)) is not None:
+        return Seen("image", "image", "pgm", {"shape": [int(found[1]), int(found[2])]})
     return None
 
 
@@ -98,37 +120,7 @@ def _jpeg_size(head: bytes) -> list[int] | None:
     return None
 
 
-def _tiff(file: Path) -> tuple[bytes, list[int] | None]:
-    """(description, [width, height]) of the first directory of a classic TIFF (TIFF 6.0, section 2); BigTIFF is left alone."""
-    with file.open("rb") as stream:
-        head = stream.read(8)
-        order = "<" if head[:2] == b"II" else ">"
-        magic, where = struct.unpack(f"{order}HI", head[2:8]) if len(head) == 8 else (0, 0)
-        if magic != 42:
-            return b"", None
-        stream.seek(where)
-        (count,) = struct.unpack(f"{order}H", stream.read(2).ljust(2, b"\0"))
-        raw = stream.read(12 * min(count, 200))
-        tags: dict[int, tuple[int, int, bytes]] = {}
-        for at in range(0, len(raw) - 11, 12):
-            tag, kind, number = struct.unpack(f"{order}HHI", raw[at : at + 8])
-            tags[tag] = (kind, number, raw[at + 8 : at + 12])
-        described = b""
-        if 270 in tags and tags[270][1] > 4:
-            stream.seek(struct.unpack(f"{order}I", tags[270][2])[0])
-            described = stream.read(min(tags[270][1], 200))
-
-    def number_of(tag: int) -> int | None:
-        if tag not in tags:
-            return None
-        kind, _, value = tags[tag]
-        return int(struct.unpack(f"{order}{'H' if kind == 3 else 'I'}", value[: 2 if kind == 3 else 4])[0])
-
-    width, height = number_of(256), number_of(257)
-    return described, [width, height] if width is not None and height is not None else None
-
-
-def _packed(file: Path, head: bytes) -> Seen | None:
+def _packed(file: Path, head: bytes, path: str) -> Seen | None:
     if head.startswith(b"%PDF-"):
         return Seen("file", "document", "pdf")
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
@@ -139,7 +131,7 @@ def _packed(file: Path, head: bytes) -> Seen | None:
         inner = _gunzip_head(head)
         if inner[257:262] == b"ustar":
             return Seen("file", "file", "tar")
-        return _sequences(inner) or FILE
+        return _sequences(file, inner, path) or FILE
     return None
 
 
@@ -160,7 +152,7 @@ def _text(file: Path, head: bytes, path: str) -> Seen | None:
     if text is None:
         return None
     ending = path.lower().rpartition(".")[2]
-    if (seen := _sequences(head)) is not None:
+    if (seen := _sequences(file, head, path)) is not None:
         return seen
     if _is_json(file, text, ending):
         return JSON
@@ -219,19 +211,21 @@ def _is_json(file: Path, text: str, ending: str) -> bool:
     return True
 
 
-def _sequences(head: bytes) -> Seen | None:
-    """FASTQ: @name, letters, +, as many qualities. FASTA: >name, letters. Read files are gzipped as a rule."""
-    lines = head.split(b"\n")[:5]
-    if len(lines) >= 4 and lines[0].startswith(b"@") and lines[2].startswith(b"+") and _letters(lines[1]) \
-            and len(lines[1].strip()) == len(lines[3].strip()):
-        return Seen("file", "sequence-reads", "fastq")
-    if len(lines) >= 2 and lines[0].startswith(b">") and _letters(lines[1]):
+def _sequences(file: Path, head: bytes, path: str) -> Seen | None:
+    """Reads (gzipped as a rule) and sequences. A file that is named as FASTQ must be, to its last record."""
+    named = path.lower().removesuffix(".gz").endswith((".fastq", ".fq"))
+    kind = sequences_kind(head, path.lower().removesuffix(".gz"))
+    if kind == "fasta":
         return Seen("file", "sequence", "fasta")
-    return None
-
-
-def _letters(line: bytes) -> bool:
-    text = line.strip().upper()
-    return bool(text) and all(byte in b"ABCDEFGHIKLMNPQRSTUVWXYZ*-." for byte in text)
-
-
+    if kind is None:
+        return None
+    with file.open("rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+        raw.seek(0)
+        reason = check_fastq(gzip.GzipFile(fileobj=raw) if packed else raw)
+    if reason is None:
+        return Seen("file", "sequence-reads", "fastq")
+    if not named:
+        return None
+    raise invalid("not_fastq", f"“{printable(path)}” is no valid FASTQ file. {reason}",
+                  "Export or copy it again, or leave it out.")
