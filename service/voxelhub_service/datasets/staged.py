@@ -1,8 +1,8 @@
-"""What the import's child process hands to the publisher: verified digests and what the content is, or why it failed."""
+"""What the import's child process hands to the publisher: verified digests, what the content is and what is held, or why it failed."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ class Verified:
 
 @dataclass(frozen=True)
 class HeldFile:
-    """A file that stays out. Its bytes lie in staging/<run>.held/<id>, its own name in <id>.json beside them."""
+    """A file that was not released. Its bytes and its name lie in staging/<run>.held/<id> and <id>.json."""
 
     id: str
     number: int  # of the file in its import, from 1
@@ -30,14 +30,26 @@ class HeldFile:
     size: int
     code: str
     reason: str
-    findings: list[dict[str, Any]]
-    releasable: bool
+    findings: list[dict[str, Any]] = field(default_factory=list)  # {"code", "where", "count"}
+    releasable: bool = True
+
+
+@dataclass(frozen=True)
+class Base:
+    """The version whose files the staged one also holds; a dataset that does not exist yet has number 0."""
+
+    dataset_id: str | None
+    number: int
 
 
 @dataclass(frozen=True)
 class Staged:
     digests: dict[str, Verified]
     entries: list[Description] | None
+    held: list[HeldFile] = field(default_factory=list)
+    base: Base | None = None  # only where files are added
+    total: int = 0  # files that arrived
+    duplicates: int = 0  # of these, copies of another
 
 
 def staged_path(context: Context, run_id: str) -> Path:
@@ -49,6 +61,9 @@ def write_staged(context: Context, run_id: str, staged: Staged) -> None:
     storage.write_json(staged_path(context, run_id), {
         "digests": {path: [one.size, one.mtime_ns, one.sha256] for path, one in staged.digests.items()},
         "entries": [asdict(one) for one in staged.entries or []],
+        "held": [asdict(one) for one in staged.held],
+        "base": asdict(staged.base) if staged.base else None,
+        "total": staged.total, "duplicates": staged.duplicates,
     })
 
 
@@ -60,5 +75,10 @@ def read_staged(context: Context, run_id: str) -> Staged | None:
     raw: dict[str, Any] = storage.read_json(staged_path(context, run_id))
     if "digests" not in raw:
         return None
-    digests = {path: Verified(*one) for path, one in raw["digests"].items()}
-    return Staged(digests, [Description(**one) for one in raw["entries"]])
+    return Staged(
+        {path: Verified(*one) for path, one in raw["digests"].items()},
+        [Description(**one) for one in raw["entries"]],
+        [HeldFile(**one) for one in raw["held"]],
+        Base(**raw["base"]) if raw["base"] else None,
+        raw["total"], raw["duplicates"],
+    )
