@@ -35,21 +35,11 @@ class HeldFile:
 
 
 @dataclass(frozen=True)
-class Base:
-    """The version whose files the staged one also holds; a dataset that does not exist yet has number 0."""
-
-    dataset_id: str | None
-    number: int
-
-
-@dataclass(frozen=True)
 class Staged:
     digests: dict[str, Verified]
     entries: list[Description] | None
     held: list[HeldFile] = field(default_factory=list)
-    base: Base | None = None  # only where files are added
-    total: int = 0  # files that arrived
-    duplicates: int = 0  # of these, copies of another
+    base: int | None = None  # number of the version that it follows
 
 
 def staged_path(context: Context, run_id: str) -> Path:
@@ -62,8 +52,7 @@ def write_staged(context: Context, run_id: str, staged: Staged) -> None:
         "digests": {path: [one.size, one.mtime_ns, one.sha256] for path, one in staged.digests.items()},
         "entries": [asdict(one) for one in staged.entries or []],
         "held": [asdict(one) for one in staged.held],
-        "base": asdict(staged.base) if staged.base else None,
-        "total": staged.total, "duplicates": staged.duplicates,
+        "base": staged.base,
     })
 
 
@@ -75,10 +64,6 @@ def read_staged(context: Context, run_id: str) -> Staged | None:
     raw: dict[str, Any] = storage.read_json(staged_path(context, run_id))
     if "digests" not in raw:
         return None
-    return Staged(
-        {path: Verified(*one) for path, one in raw["digests"].items()},
-        [Description(**one) for one in raw["entries"]],
-        [HeldFile(**one) for one in raw["held"]],
-        Base(**raw["base"]) if raw["base"] else None,
-        raw["total"], raw["duplicates"],
-    )
+    digests = {path: Verified(*one) for path, one in raw["digests"].items()}
+    held = [HeldFile(**one) for one in raw["held"]]
+    return Staged(digests, [Description(**one) for one in raw["entries"]], held, raw["base"])

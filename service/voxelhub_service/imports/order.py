@@ -1,6 +1,6 @@
-"""What the people who bring data in said and the database must not know: uploads/<id>/order.json, mode 0600.
+"""What an import needs to know and no database may: order.json (0600) in the upload's folder, and gone with it.
 
-Written before the transaction that makes the upload known; it goes with the upload's folder.
+`names` are the files' own names by their path in the database: for a clinical upload that path is a number.
 """
 
 from __future__ import annotations
@@ -9,45 +9,36 @@ import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ..datasets import storage
 
-NAME = "order.json"
+FILE = "order.json"
 
 
 @dataclass(frozen=True)
 class Order:
-    """`names`: upload_file.path -> the file's own path. `url` and `sha256`: where it is to be fetched, and what is to come."""
-
-    names: dict[str, str] = field(default_factory=dict, repr=False)
-    url: str = field(default="", repr=False)
-    sha256: str | None = None
-    waived: bool = False  # a steward lets its one file in
-
-    def name_of(self, path: str) -> str:
-        return self.names.get(path, path)
+    names: dict[str, str] = field(default_factory=dict)
+    url: str = ""
+    sha256: str | None = None  # of the file at `url`, where the caller knows it
+    waived: bool = False  # a steward let these files in despite the reason for which they were held
 
 
 def number(position: int) -> str:
-    """What a file of a clinical upload is called in the database."""
+    """The path of a clinical upload's file in the database: 17 -> 000017."""
     return f"{position:06d}"
 
 
 def write(folder: Path, order: Order) -> None:
-    """Atomically, and on the disk when it returns."""
-    part = folder / f".{NAME}.{os.getpid()}"
-    part.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    """Whole or not at all, and readable by nobody else from its first moment."""
+    part = folder / f"{FILE}.part"
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(asdict(order), file)
         file.flush()
         os.fsync(file.fileno())
-    part.replace(folder / NAME)
-    storage.sync_folder(folder)
+    part.rename(folder / FILE)
 
 
 def read(folder: Path) -> Order:
-    """An empty one where there is none."""
-    raw: dict[str, Any] = storage.read_json(folder / NAME)
-    return Order(**raw)
+    """An upload without one (made before there were orders) has nothing to say."""
+    return Order(**storage.read_json(folder / FILE))
