@@ -177,7 +177,7 @@ def test_microscopes_xml_keeps_sizes_only() -> None:
 @given(st.text(st.characters(codec="utf-8"), max_size=200))
 def test_of_a_description_only_its_grammar_stays(text: str) -> None:
     kept = aperio.cleaned("Aperio" + text, 10, 20)
-    assert kept.isascii() and kept.startswith("Aperio Image Library \r\n") or text.startswith((" Image Library", " Leica"))
+    assert (kept.isascii() and kept.startswith("Aperio Image Library \r\n")) or text.startswith((" Image Library", " Leica"))
     assert TOKEN not in aperio.cleaned(f"Aperio{text}{TOKEN}|AppMag = {TOKEN}|{TOKEN} = 1", 10, 20)
 
 

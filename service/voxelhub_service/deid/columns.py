@@ -138,6 +138,12 @@ def _ordinary(piece: str) -> bool:
     return piece.lower() in OWN or piece.lower() in vocabulary.words()
 
 
+def _serial(word: str) -> bool:
+    """Letters and digits mixed as in the number of a person or a sample."""
+    groups = len(re.findall(r"\d+", word))
+    return len(word) >= 8 and (groups > 1 or (groups == 1 and word.upper() == word))
+
+
 TAXON = re.compile(r"([kpcofgst]__[\w.-]+\|?)+|[A-Z][a-z]{3,} [a-z]{2,}( [a-z]{3,}| [a-z]{1,3}\d{1,3}| \d{1,3}[A-Z]{0,4}){0,5}")
 
 
@@ -145,6 +151,8 @@ def plain_heading(heading: str) -> bool:
     """Made of ordinary words, abbreviations and numbers, or the name of a taxon. A patient's name or number is none of these."""
     if TAXON.fullmatch(heading.strip()):
         return True
+    if any(_serial(word) for word in re.findall(r"[^\W_]+", heading)):
+        return False
     for match in PIECE.finditer(heading):
         piece, inside = match.group(), heading[max(match.start() - 1, 0) : match.start()].isalpha()
         short = len(piece) <= 3 or (len(piece) <= 6 and (inside or piece.isdigit() or piece.upper() == piece))
