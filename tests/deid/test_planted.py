@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pydicom import Dataset
-from pydicom.valuerep import PersonName
-from support.cleaned import KEY, PATIENT, Cleaned, all_cleaned
+from support.cleaned import KEY, PATIENT, Cleaned, all_cleaned, text_of
 from support.planted import Corpus, Hunt, PlantedFile, make_corpus
 
 Files = list[tuple[PlantedFile, Cleaned]]
-# What is overwritten by another word of the same file, or split by a container's own structure, is not found in the source either.
+# What another word of the same file overwrites is not found in the source either.
 FINDABLE = 0.995
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -32,23 +29,6 @@ def found_in(hunt: Hunt, files: Files) -> list[str]:
     return lines
 
 
-def text_of(dataset: Dataset) -> bytes:
-    """Every value that can be decoded, in UTF-8, file meta included."""
-    return "\n".join(str(value) for part in (dataset.file_meta, dataset) for value in values_of(part)).encode("utf-8", "surrogateescape")
-
-
-def values_of(dataset: Dataset) -> Iterator[object]:
-    for tag in list(dataset.keys()):
-        element = dataset[tag]
-        if element.VR == "SQ":
-            for item in element.value:
-                yield from values_of(item)
-        elif isinstance(element.value, PersonName | bytes | str | int | float):
-            yield element.value if not isinstance(element.value, bytes) else element.value.decode("latin-1")
-        elif element.value is not None:
-            yield "\\".join(str(each) for each in element.value)
-
-
 def test_the_search_finds_what_is_planted(corpus: Corpus) -> None:
     """The judge itself: in the sources the same search finds every word."""
     hunt = Hunt(corpus.plants)
@@ -57,7 +37,9 @@ def test_the_search_finds_what_is_planted(corpus: Corpus) -> None:
     for file in corpus.files:
         if file.path.endswith((".zip", ".tar.gz")):
             continue
-        found = set(hunt.leaks((corpus.root / file.path).read_bytes(), file.plants)) | set(hunt.leaks(file.path.encode(), file.plants))
+        found = set(hunt.leaks((corpus.root / file.path).read_bytes(), file.plants)) | set(
+            hunt.leaks(file.path.encode(), file.plants)
+        )
         expected = {plant.where for plant in file.plants}
         places += len(expected)
         missed += sorted(expected - found)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydicom import Dataset, dcmread
+from pydicom.valuerep import PersonName
 from support.planted import PERSON, Corpus, PlantedFile
 from voxelhub_service.deid.cleaning import clean
 from voxelhub_service.deid.outcome import Held, Outcome
@@ -58,8 +60,29 @@ def cleaned(source: Path, name: str, target: Path, profile: str = "research", wa
     return Cleaned(source, target, clean(source, name, target, key=key, profile=PROFILES[profile], waived=waived, finder=finder))
 
 
-def all_cleaned(corpus: Corpus, folder: Path, profile: str = "research", waived: bool = False) -> list[tuple[PlantedFile, Cleaned]]:
+def all_cleaned(
+    corpus: Corpus, folder: Path, profile: str = "research", waived: bool = False
+) -> list[tuple[PlantedFile, Cleaned]]:
     return [
         (file, cleaned(corpus.root / file.path, file.path, folder / f"{number:03d}", profile, waived))
         for number, file in enumerate(corpus.files)
     ]
+
+
+def text_of(dataset: Dataset) -> bytes:
+    """Every value that can be decoded, in UTF-8, file meta included."""
+    return "\n".join(str(value) for part in (dataset.file_meta, dataset) for value in values_of(part)).encode(
+        "utf-8", "surrogateescape"
+    )
+
+
+def values_of(dataset: Dataset) -> Iterator[object]:
+    for tag in list(dataset.keys()):
+        element = dataset[tag]
+        if element.VR == "SQ":
+            for item in element.value:
+                yield from values_of(item)
+        elif isinstance(element.value, PersonName | bytes | str | int | float):
+            yield element.value if not isinstance(element.value, bytes) else element.value.decode("latin-1")
+        elif element.value is not None:
+            yield "\\".join(str(each) for each in element.value)

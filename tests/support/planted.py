@@ -30,7 +30,7 @@ _MARKS = [(re.compile(re.escape(start.encode(coding)), re.IGNORECASE), coding)
 
 @dataclass(frozen=True)
 class Plant:
-    """`needles` are the byte forms to search for. A date is looked for in what became of its own file only: others may move onto it."""
+    """`needles` are the byte forms to search for. A date is looked for in what became of its own file only."""
 
     word: str
     where: str
@@ -73,7 +73,11 @@ class Planter:
     def file(self, ending: str, *expect: str, valid: bool = False) -> Iterator[Path]:
         """The path of a new file, whose folder and name carry words, too."""
         self.files.append(PlantedFile("", frozenset(expect or ("released",)), valid=valid))
-        path = self.root / f"{self.word('folder name')}_{PERSON['family name']}" / f"{self.word('file name')} {PERSON['number']}{ending}"
+        path = (
+            self.root
+            / f"{self.word('folder name')}_{PERSON['family name']}"
+            / f"{self.word('file name')} {PERSON['number']}{ending}"
+        )
         path.parent.mkdir(parents=True)
         self.files[-1].path = path.relative_to(self.root).as_posix()
         yield path

@@ -1,4 +1,4 @@
-"""Words in every attribute of the data dictionary, at the top and three sequences deep; in private blocks, overlays, curves, file meta."""
+"""Words in every attribute of the data dictionary, at the top and three deep; in private blocks, overlays, curves, file meta."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ BYTES = ("OB", "OD", "OF", "OL", "OV", "OW", "UN")
 NUMBERS = ("FD", "FL", "SL", "SS", "SV", "UL", "US", "UV", "AT")
 # What says how the file itself is to be read; without it there is no image. Each has its own test elsewhere or none is needed.
 STRUCTURE = {
-    0x00080005, 0x00080008, 0x00080016, 0x00080018, 0x00080060, 0x0020000D, 0x0020000E, 0x00280301, 0x00280302, 0x00120062, 0x00080001,
-    0x00280303, 0x00280008, 0x00189004,
+    0x00080005, 0x00080008, 0x00080016, 0x00080018, 0x00080060, 0x0020000D, 0x0020000E, 0x00280301, 0x00280302, 0x00120062,
+    0x00080001, 0x00280303, 0x00280008, 0x00189004,
 }  # fmt: skip
 HOLDERS = (0x00420011, 0x54000100)  # an encapsulated document and a waveform make another object of it
 
@@ -49,7 +49,8 @@ def fill(planter: Planter, dataset: Dataset, vrs: tuple[str, ...], where: str) -
         place = f"({tag >> 16:04X},{tag & 0xFFFF:04X}) {vr} {where}"
         word = planter.word(place)
         if vr == "PN":
-            word = f"{word}^{planter.word(place + ' given')}={planter.word(place + ' ideographic')}={planter.word(place + ' phonetic')}"
+            given, ideographic, phonetic = (planter.word(f"{place} {part}") for part in ("given", "ideographic", "phonetic"))
+            word = f"{word}^{given}={ideographic}={phonetic}"
         if vr in ("LO", "SH", "CS", "UC"):
             word += f"\\{planter.word(place + ' second value')}"
         put(dataset, tag, word, vr)
@@ -87,7 +88,12 @@ def every_attribute(planter: Planter) -> None:
             put(target, "EchoNumbers", planter.word(f"two values of one number, {where}"), "IS")
             put(target, "PixelBandwidth", planter.word(f"a text as LO where DS belongs, {where}"), "LO")
             put(target, "InversionTime", planter.word(f"bytes as UN where DS belongs, {where}"), "UN")
-            put(target, "Rows" if target is not dataset else "ReferencedFrameNumber", planter.word(f"UT where a number belongs, {where}"), "UT")
+            put(
+                target,
+                "Rows" if target is not dataset else "ReferencedFrameNumber",
+                planter.word(f"UT where a number belongs, {where}"),
+                "UT",
+            )
         write(path, dataset)
 
 
@@ -148,8 +154,9 @@ def private_blocks(planter: Planter) -> None:
 def _lying_safe_private(planter: Planter, target: Dataset, where: str) -> None:
     """Elements that PS3.15 E.3.10 calls safe, holding what they should not."""
     for creator, group, element, vr in (
-        ("SIEMENS MR HEADER", 0x0019, 0x0C, "IS"), ("SIEMENS MR HEADER", 0x0019, 0x0D, "CS"), ("SIEMENS MR HEADER", 0x0019, 0x0E, "UN"),
-        ("Philips Imaging DD 001", 0x2001, 0x04, "CS"), ("GEMS_PARM_01", 0x0043, 0x39, "IS"), ("GEMS_ACQU_01", 0x0019, 0x9C, "LO"),
+        ("SIEMENS MR HEADER", 0x0019, 0x0C, "IS"), ("SIEMENS MR HEADER", 0x0019, 0x0D, "CS"),
+        ("SIEMENS MR HEADER", 0x0019, 0x0E, "UN"), ("Philips Imaging DD 001", 0x2001, 0x04, "CS"),
+        ("GEMS_PARM_01", 0x0043, 0x39, "IS"), ("GEMS_ACQU_01", 0x0019, 0x9C, "LO"),
         ("Philips PET Private Group", 0x7053, 0x00, "DS"),
     ):  # fmt: skip
         block: PrivateBlock = target.private_block(group, creator, create=True)
@@ -168,7 +175,15 @@ def overlays_and_curves(planter: Planter) -> None:
             for element, vr in ((0x0022, "LO"), (0x0045, "LO"), (0x1500, "LO"), (0x4000, "LT"), (0x1301, "IS"), (0x0060, "CS")):
                 put(dataset, base + element, planter.word(f"overlay ({group:04X},{element:04X})"), vr)
             put(dataset, base + 0x3000, planter.word(f"overlay data {group:04X}", 32), "OW")
-        for element, vr in ((0x0020, "CS"), (0x0022, "LO"), (0x0030, "SH"), (0x0040, "SH"), (0x2500, "LO"), (0x2610, "US"), (0x3000, "OW")):
+        for element, vr in (
+            (0x0020, "CS"),
+            (0x0022, "LO"),
+            (0x0030, "SH"),
+            (0x0040, "SH"),
+            (0x2500, "LO"),
+            (0x2610, "US"),
+            (0x3000, "OW"),
+        ):
             put(dataset, 0x50020000 + element, planter.word(f"curve (5002,{element:04X})"), vr)
         write(path, dataset)
 
@@ -188,7 +203,9 @@ def around_the_data_set(planter: Planter) -> None:
         meta.PrivateInformationCreatorUID = planter.uid("PrivateInformationCreatorUID")
         meta.PrivateInformation = planter.word("private information of file meta").encode()
         meta.MediaStorageSOPInstanceUID = planter.uid("MediaStorageSOPInstanceUID, not the data set's")
-        dataset.preamble = (planter.word("preamble").encode() + planter.word("preamble in UTF-16").encode("utf-16-le")).ljust(128, b"\0")
+        dataset.preamble = (planter.word("preamble").encode() + planter.word("preamble in UTF-16").encode("utf-16-le")).ljust(
+            128, b"\0"
+        )
         put(dataset, 0xFFFCFFFC, planter.word("trailing padding"), "OB")
         write(path, dataset)
     with planter.file("") as path:  # no ending, and as a data set without preamble and file meta

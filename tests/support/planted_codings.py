@@ -28,9 +28,11 @@ LATIN, CYRILLIC = "ÀÈÌÒÙÄËÏÖÜÇÑßø", "БГДЖЗИЛПФЦЧШЩЭ�
 KANJI, HANZI, HANGUL = "山田太郎東京都病院医師患者記録", "王小东李明医院病人记录北京", "김희중홍길동환자병원기록서울"
 ALPHABETS = {
     "ISO_IR 100": (LATIN, "latin-1"), "ISO_IR 101": ("ĄŁĽŚŠŞŤŹŽŻČĆ", "iso8859-2"), "ISO_IR 110": ("ĀĖĒĢĪĶĻŅŌŖŪŽ", "iso8859-4"),
-    "ISO_IR 144": (CYRILLIC, "iso8859-5"), "ISO_IR 127": ("ابتثجحخدذرزسش", "iso8859-6"), "ISO_IR 126": ("ΓΔΘΛΞΠΣΦΨΩάέ", "iso8859-7"),
-    "ISO_IR 138": ("אבגדהוזחטיכל", "iso8859-8"), "ISO_IR 148": ("ĞİŞğışÖÜÇâî", "iso8859-9"), "ISO_IR 166": ("กขคงจฉชซญดตถ", "tis-620"),
-    "ISO_IR 13": ("ｱｲｳｴｵｶｷｸｹｺ", "shift_jis"), "ISO_IR 192": (CYRILLIC + KANJI, "utf-8"), "GB18030": (HANZI, "gb18030"), "GBK": (HANZI, "gbk"),
+    "ISO_IR 144": (CYRILLIC, "iso8859-5"), "ISO_IR 127": ("ابتثجحخدذرزسش", "iso8859-6"),
+    "ISO_IR 126": ("ΓΔΘΛΞΠΣΦΨΩάέ", "iso8859-7"),
+    "ISO_IR 138": ("אבגדהוזחטיכל", "iso8859-8"), "ISO_IR 148": ("ĞİŞğışÖÜÇâî", "iso8859-9"),
+    "ISO_IR 166": ("กขคงจฉชซญดตถ", "tis-620"), "ISO_IR 13": ("ｱｲｳｴｵｶｷｸｹｺ", "shift_jis"),
+    "ISO_IR 192": (CYRILLIC + KANJI, "utf-8"), "GB18030": (HANZI, "gb18030"), "GBK": (HANZI, "gbk"),
     "\\ISO 2022 IR 87": (KANJI, "iso2022_jp"), "\\ISO 2022 IR 149": (HANGUL, "euc_kr"), "\\ISO 2022 IR 58": (HANZI, "gb2312"),
     "\\ISO 2022 IR 100\\ISO 2022 IR 144": (CYRILLIC, "iso8859-5"),
 }  # fmt: skip
@@ -85,14 +87,18 @@ def lying_alphabet(planter: Planter) -> None:
         with planter.file(".dcm") as path:
             dataset = mr(planter)
             put(dataset, "SpecificCharacterSet", name)
-            for keyword, (letters, coding) in zip(TEXTS, (ALPHABETS["ISO_IR 144"], (KANJI, "shift_jis"), (KANJI, "utf-16-be")), strict=False):
+            for keyword, (letters, coding) in zip(
+                TEXTS, (ALPHABETS["ISO_IR 144"], (KANJI, "shift_jis"), (KANJI, "utf-16-be")), strict=False
+            ):
                 word = planter.native(f"{keyword} in {coding}, declared {name}", letters, coding)
                 put(dataset, keyword, word.encode(coding))
             put(dataset, "PatientName", planter.native(f"PatientName in UTF-8, declared {name}", CYRILLIC, "utf-8").encode())
             put(dataset, "StudyDescription", planter.word(f"UTF-16 with nulls, declared {name}").encode("utf-16-le"))
             item = Dataset()
             item.SpecificCharacterSet = "ISO_IR 144"
-            put(item, "CodeMeaning", planter.native("an item of its own character set", CYRILLIC, "iso8859-5").encode("iso8859-5"))
+            put(
+                item, "CodeMeaning", planter.native("an item of its own character set", CYRILLIC, "iso8859-5").encode("iso8859-5")
+            )
             dataset.ProcedureCodeSequence = [item]
             write(path, dataset)
 

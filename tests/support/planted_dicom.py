@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from pydicom import Dataset, dcmwrite
-from pydicom.dataset import FileMetaDataset
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import RawDataElement
+from pydicom.dataset import FileMetaDataset
 from pydicom.tag import Tag
 from pydicom.uid import CTImageStorage, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, MRImageStorage
 from support.planted import PERSON, Planter
@@ -18,7 +18,7 @@ SIDE = 16
 
 
 def put(dataset: Dataset, tag: int | str, value: bytes | str, vr: str = "") -> None:
-    """An element with exactly these bytes, whether its VR allows them or not; behind pydicom's back, which would decode private ones."""
+    """An element with exactly these bytes, whether its VR allows them or not; pydicom would decode private ones."""
     number = Tag(tag_for_keyword(tag) if isinstance(tag, str) else tag)
     vr = vr or dictionary_VR(number)
     data = value.encode() if isinstance(value, str) else value
@@ -53,7 +53,9 @@ def as_it_is(dataset: Dataset, syntax: str) -> None:
 
 def identity(plant: Planter, dataset: Dataset, patient: str = "") -> None:
     """The modules Patient, Study and Equipment of the invented person, valid."""
-    dataset.PatientName = f"{plant.person('family name', 'given name', 'middle name')}^{PERSON['given name']}^{PERSON['middle name']}"
+    dataset.PatientName = (
+        f"{plant.person('family name', 'given name', 'middle name')}^{PERSON['given name']}^{PERSON['middle name']}"
+    )
     dataset.PatientID = patient or f"MRN-{plant.person('number')}"
     dataset.IssuerOfPatientID = plant.of_issuer()
     dataset.PatientBirthDate, dataset.PatientSex, dataset.PatientAge = plant.date("PatientBirthDate"), "F", "061Y"
@@ -93,7 +95,7 @@ def put_pixels(dataset: Dataset, pixels: np.ndarray[Any, Any], signed: bool = Tr
     """Gray frames (rows x columns, frames x rows x columns) or colour (rows x columns x 3, 8 bit)."""
     colour = pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[-1] == 3
     frames = pixels.ndim == 3 and not colour
-    dataset.Rows, dataset.Columns = (pixels.shape[1:] if frames else pixels.shape[:2])
+    dataset.Rows, dataset.Columns = pixels.shape[1:] if frames else pixels.shape[:2]
     if frames:
         dataset.NumberOfFrames = len(pixels)
     dataset.SamplesPerPixel = 3 if colour else 1

@@ -25,37 +25,49 @@ def tables(planter: Planter) -> None:
     for ending, separator in ((".csv", ","), (".tsv", "\t"), (".csv", ";")):
         with planter.file(ending, *HELD_TABLE) as path:
             rows = [["subject", "patient_name", "value"]]
-            rows += [[str(row), f"{PERSON['given name']} {planter.word(f'patient_name column, row {row}')}", "1.5"] for row in range(5)]
+            rows += [
+                [str(row), f"{PERSON['given name']} {planter.word(f'patient_name column, row {row}')}", "1.5"] for row in range(5)
+            ]
             path.write_text("\n".join(separator.join(row) for row in rows) + "\n")
+    with planter.file(".csv", "released", *HELD_TABLE) as path:
+        rows = [f"{PERSON['number']},{planter.date('StudyDate column')},2", f"{planter.word('PatientID column')},19570314,3"]
+        path.write_text("\n".join(["PatientID,StudyDate,dose", *rows, ""]))
+    with planter.file(".csv", *HELD_TABLE) as path:  # a table on its side
+        path.write_text(f"dose,{planter.person('family name')}^{planter.person('given name')}\n1,2\n3,4\n")
     with planter.file(".csv", *HELD_TABLE) as path:
-        path.write_text(f"PatientID,StudyDate,dose\n{PERSON['number']},{planter.date('StudyDate column')},2\n{planter.word('PatientID column')},19570314,3\n")
-    with planter.file(".csv", *HELD_TABLE, "released") as path:
-        path.write_text(f"{planter.word('a column called by a name')},dose\n1,2\n3,4\n")
-    with planter.file(".csv", *HELD_TABLE, "released") as path:
-        path.write_text(f"dose,response\n1,2\n3,{planter.word('a text in a column of numbers')}\n4,4\n" + "5,6\n" * 40)
-    with planter.file(".csv", *HELD_TABLE, "released") as path:
-        path.write_bytes(f"dose,response\n1,{planter.word('a table in UTF-16')}\n".encode("utf-16"))
+        path.write_text(f"dose,weight\n1,2\n3,{planter.word('a text in a column of numbers')}\n4,4\n" + "5,6\n" * 40)
+    with planter.file(".csv", *HELD_TABLE) as path:
+        path.write_bytes(f"dose,remark\n1,{planter.word('a table in UTF-16')}\n".encode("utf-16"))
 
 
 def sequences(planter: Planter) -> None:
     for ending in (".fastq", ".fastq.gz"):
         with planter.file(ending) as path:
             records = [
-                f"@{planter.word(f'read name {n}')}:1:2 {planter.word(f'read comment {n}')}\nACGTACGTAA\n+\nIIIIIIIIII\n" for n in range(3)
+                f"@{planter.word(f'read name {n}')}:1:2 {planter.word(f'read comment {n}')}\nACGTACGTAA\n+\nIIIIIIIIII\n"
+                for n in range(3)
             ]
             data = "".join(records).encode()
             path.write_bytes(gzip.compress(data) if ending.endswith("gz") else data)
     with planter.file(".fasta") as path:
-        path.write_text(f">{planter.word('FASTA name')} {PERSON['family name']} {planter.word('FASTA comment')}\nACGTACGT\nACGT\n")
+        path.write_text(
+            f">{planter.word('FASTA name')} {PERSON['family name']} {planter.word('FASTA comment')}\nACGTACGT\nACGT\n"
+        )
 
 
 def sidecar(planter: Planter) -> None:
     with planter.file(".json") as path:
-        fields = {"Modality": "MR", "EchoTime": 0.03, "PatientName": planter.word("PatientName of a sidecar"), "InstitutionName": PERSON["hospital"],
-                  "SeriesDescription": planter.word("SeriesDescription of a sidecar"), "Manufacturer": planter.word("Manufacturer of a sidecar"),
-                  planter.word("a field called by a name"): 1, "ImageType": ["ORIGINAL", planter.word("ImageType of a sidecar")],
-                  "AcquisitionDateTime": "1957-03-14T10:11:12", "SliceTiming": [0.1, planter.word("a text among numbers")],
-                  "Nested": {"deep": planter.word("a nested field")}}  # fmt: skip
+        fields = {
+            "Modality": "MR",
+            "EchoTime": 0.03,
+            "ImageType": ["ORIGINAL", planter.word("ImageType of a sidecar")],
+            "AcquisitionDateTime": "1957-03-14T10:11:12",
+            "SliceTiming": [0.1, planter.word("a text among numbers")],
+            "Nested": {"deep": planter.word("a nested field")},
+            planter.word("a field called by a name"): 1,
+        }
+        for name in ("PatientName", "InstitutionName", "SeriesDescription", "Manufacturer"):
+            fields[name] = f"{PERSON['hospital']} {planter.word(f'{name} of a sidecar')}"
         path.write_text(json.dumps(fields))
     with planter.file(".json", "free_text") as path:
         path.write_text(json.dumps({"note": planter.word("a note"), "who": PERSON["given name"]}))

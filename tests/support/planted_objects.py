@@ -10,7 +10,13 @@ from support.planted import PERSON, Planter
 from support.planted_dicom import SIDE, code, ct, general, pixels_of, put, put_pixels, reference, write
 
 STORAGE = "1.2.840.10008.5.1.4.1.1"
-RTSTRUCT, SEG, ENHANCED_MR, SR, PDF = f"{STORAGE}.481.3", f"{STORAGE}.66.4", f"{STORAGE}.4.1", f"{STORAGE}.88.33", f"{STORAGE}.104.1"
+RTSTRUCT, SEG, ENHANCED_MR, SR, PDF = (
+    f"{STORAGE}.481.3",
+    f"{STORAGE}.66.4",
+    f"{STORAGE}.4.1",
+    f"{STORAGE}.88.33",
+    f"{STORAGE}.104.1",
+)
 SECONDARY, ULTRASOUND, PRESENTATION, ECG = f"{STORAGE}.7", f"{STORAGE}.6.1", f"{STORAGE}.11.1", f"{STORAGE}.9.1.1"
 SCREENS = ("burned_in", "no_region_rule", "text_in_pixels")
 
@@ -79,15 +85,25 @@ def rtstruct(planter: Planter, slices: list[Dataset], patient: str = "") -> Data
     contours.ROIDisplayColor, contours.ReferencedROINumber, contours.ContourSequence = [255, 0, 0], 1, [contour]
     observation.ObservationNumber, observation.ReferencedROINumber = 1, 1
     observation.RTROIInterpretedType, observation.ROIInterpreter = "ORGAN", planter.word("ROIInterpreter")
-    observation.ROIObservationLabel, observation.ROIObservationDescription = planter.word("label", 14), planter.word("ROIObservationDescription")
-    dataset.StructureSetROISequence, dataset.ROIContourSequence, dataset.RTROIObservationsSequence = [roi], [contours], [observation]
+    observation.ROIObservationLabel, observation.ROIObservationDescription = (
+        planter.word("label", 14),
+        planter.word("ROIObservationDescription"),
+    )
+    dataset.StructureSetROISequence, dataset.ROIContourSequence, dataset.RTROIObservationsSequence = (
+        [roi],
+        [contours],
+        [observation],
+    )
     return dataset
 
 
 def seg(planter: Planter, slices: list[Dataset], patient: str = "") -> Dataset:
     dataset = _of_study(planter, general(planter, SEG, "SEG", patient), slices[0])
     dataset.ImageType, dataset.ContentLabel = ["DERIVED", "PRIMARY"], "SEGMENTATION"
-    dataset.ContentDescription, dataset.ContentCreatorName = planter.word("ContentDescription"), planter.word("ContentCreatorName")
+    dataset.ContentDescription, dataset.ContentCreatorName = (
+        planter.word("ContentDescription"),
+        planter.word("ContentCreatorName"),
+    )
     dataset.SegmentationType, dataset.SoftwareVersions = "BINARY", planter.word("SoftwareVersions")
     dataset.LossyImageCompression, dataset.BurnedInAnnotation = "00", "NO"
     segment = Dataset()
@@ -99,7 +115,10 @@ def seg(planter: Planter, slices: list[Dataset], patient: str = "") -> Dataset:
     segment.TrackingID, segment.TrackingUID = planter.word("TrackingID"), planter.uid("TrackingUID")
     dataset.SegmentSequence = [segment]
     series = Dataset()
-    series.SeriesInstanceUID, series.ReferencedInstanceSequence = slices[0].SeriesInstanceUID, [reference(each) for each in slices]
+    series.SeriesInstanceUID, series.ReferencedInstanceSequence = (
+        slices[0].SeriesInstanceUID,
+        [reference(each) for each in slices],
+    )
     dataset.ReferencedSeriesSequence = [series]
     organization, index = Dataset(), Dataset()
     organization.DimensionOrganizationUID = index.DimensionOrganizationUID = planter.uid("DimensionOrganizationUID")
@@ -184,7 +203,11 @@ def enhanced_mr(planter: Planter) -> Dataset:
     dataset = general(planter, ENHANCED_MR, "MR")
     dataset.ImageType, dataset.ContentQualification = ["ORIGINAL", "PRIMARY", "DIFFUSION", "NONE"], "PRODUCT"
     dataset.AcquisitionDateTime = planter.date("AcquisitionDateTime") + "083015"
-    dataset.BurnedInAnnotation, dataset.LossyImageCompression, dataset.SoftwareVersions = "NO", "00", planter.word("SoftwareVersions")
+    dataset.BurnedInAnnotation, dataset.LossyImageCompression, dataset.SoftwareVersions = (
+        "NO",
+        "00",
+        planter.word("SoftwareVersions"),
+    )
     slices = [ct(planter, number=1), ct(planter, number=2)]
     dataset.SharedFunctionalGroupsSequence, dataset.PerFrameFunctionalGroupsSequence = _groups(slices)
     shared = dataset.SharedFunctionalGroupsSequence[0]
@@ -224,7 +247,11 @@ def presentation(planter: Planter) -> Dataset:
     text.BoundingBoxAnnotationUnits = text.AnchorPointAnnotationUnits = "PIXEL"
     text.AnchorPoint, text.AnchorPointVisibility = [1.0, 1.0], "N"
     note.GraphicLayer, note.TextObjectSequence = "LAYER1", [text]
-    layer.GraphicLayer, layer.GraphicLayerOrder, layer.GraphicLayerDescription = "LAYER1", 1, planter.word("GraphicLayerDescription")
+    layer.GraphicLayer, layer.GraphicLayerOrder, layer.GraphicLayerDescription = (
+        "LAYER1",
+        1,
+        planter.word("GraphicLayerDescription"),
+    )
     dataset.GraphicAnnotationSequence, dataset.GraphicLayerSequence = [note], [layer]
     dataset.PresentationLUTShape = "IDENTITY"
     return dataset
@@ -239,12 +266,16 @@ def held(planter: Planter) -> None:
         put(dataset, 0x00420011, b"%PDF-1.4\n% " + planter.word("text of an encapsulated PDF").encode() + b"\n%%EOF\n", "OB")
         write(path, dataset)
     for sop_class, modality, flag, codes in (
-        (SECONDARY, "OT", "YES", SCREENS), (SECONDARY, "OT", "", SCREENS), (ULTRASOUND, "US", "NO", SCREENS), (ULTRASOUND, "US", "", SCREENS),
+        (SECONDARY, "OT", "YES", SCREENS), (SECONDARY, "OT", "", SCREENS), (ULTRASOUND, "US", "NO", SCREENS),
+        (ULTRASOUND, "US", "", SCREENS),
     ):  # fmt: skip
         with planter.file(".dcm", *codes) as path:
             dataset = general(planter, sop_class, modality)
             dataset.ConversionType, dataset.ImageType = "WSD", ["DERIVED", "SECONDARY"]
-            dataset.SecondaryCaptureDeviceID, dataset.ImageComments = planter.word("SecondaryCaptureDeviceID"), planter.word("ImageComments")
+            dataset.SecondaryCaptureDeviceID, dataset.ImageComments = (
+                planter.word("SecondaryCaptureDeviceID"),
+                planter.word("ImageComments"),
+            )
             if flag:
                 dataset.BurnedInAnnotation = flag
             put_pixels(dataset, np.full((64, 96, 3), 90, np.uint8))

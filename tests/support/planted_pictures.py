@@ -33,24 +33,40 @@ def tissue(side: int) -> np.ndarray[Any, Any]:
 def slide(planter: Planter) -> None:
     """An SVS as Aperio writes it: levels in tiles, thumbnail, label and macro in strips, words in each description."""
     with planter.file(".svs") as path:
-        described = (
-            f"Aperio Image Library v11.2.1\r\n512x512 [0,0 512x512] (256x256) JPEG/RGB Q=70|AppMag = 20|Filename = {planter.word('SVS Filename')}"
-            f"|Title = {PERSON['family name']} {planter.word('SVS Title')}|User = {planter.word('SVS User')}|ScanScope ID = {planter.word('SVS scanner')}"
-            f"|Date = 03/14/57|MPP = 0.4990|Patient = {planter.word('SVS Patient')}"
-        )
-        private = [(65000, 2, 0, planter.word("private TIFF tag"), True), (700, 1, 0, _xmp(planter, "a slide"), True),
-                   (34675, 7, 0, b"\0\0\0\x80icc " + planter.word("ICC profile of a slide").encode(), True)]  # fmt: skip
+        fields = {name: planter.word(f"SVS {name}") for name in ("Filename", "Title", "User", "ScanScope ID", "Patient")}
+        described = "Aperio Image Library v11.2.1\r\n512x512 (256x256) JPEG/RGB Q=70|AppMag = 20|MPP = 0.4990|Date = 03/14/57"
+        described += "".join(f"|{name} = {PERSON['family name']} {word}" for name, word in fields.items())
+        icc = b"\0\0\0\x80icc " + planter.word("ICC profile of a slide").encode()
+        private = [
+            (65000, 2, 0, planter.word("private TIFF tag"), True),
+            (700, 1, 0, _xmp(planter, "a slide"), True),
+            (34675, 7, 0, icc, True),
+            (306, 2, 0, "1957:03:14 10:11:12", True),
+        ]
         with tifffile.TiffWriter(path) as writer:
             base = {"photometric": "rgb", "metadata": None, "software": planter.word("TIFF Software")}
-            writer.write(tissue(512), tile=(256, 256), compression="zlib", description=described, extratags=private, datetime="1957:03:14 10:11:12",
-                         **base)  # fmt: skip
+            tiled = {"tile": (256, 256), "compression": "zlib"} | base
+            writer.write(tissue(512), description=described, extratags=private, **tiled)
             writer.write(tissue(128), rowsperstrip=64, description=described.replace("512x512", "128x128"), **base)
-            writer.write(tissue(256), tile=(256, 256), compression="zlib", description=f"Aperio {planter.word('SVS level')}", subfiletype=0, **base)
+            writer.write(
+                tissue(256),
+                tile=(256, 256),
+                compression="zlib",
+                description=f"Aperio {planter.word('SVS level')}",
+                subfiletype=0,
+                **base,
+            )
             for name, flag in (("label", 1), ("macro", 9)):
                 picture = tissue(96)
                 raw = f"{planter.word(f'pixels of the {name}')} ".encode() * 3
                 picture.reshape(-1)[: len(raw)] = np.frombuffer(raw, np.uint8)  # its pixels must not stay in the file, either
-                writer.write(picture, rowsperstrip=96, subfiletype=flag, description=f"Aperio\r\n{name} 96x96 {planter.word(f'SVS {name}')}", **base)
+                writer.write(
+                    picture,
+                    rowsperstrip=96,
+                    subfiletype=flag,
+                    description=f"Aperio\r\n{name} 96x96 {planter.word(f'SVS {name}')}",
+                    **base,
+                )
         with path.open("ab") as stream:
             stream.write(planter.word("bytes behind a slide").encode())
 
@@ -61,10 +77,12 @@ def _xmp(planter: Planter, where: str) -> bytes:
 
 def tiff_picture(planter: Planter) -> None:
     with planter.file(".tif") as path:
-        extra = [(315, 2, 0, planter.word("TIFF Artist"), True), (316, 2, 0, planter.word("TIFF HostComputer"), True),
-                 (33432, 2, 0, planter.word("TIFF Copyright"), True), (269, 2, 0, planter.word("TIFF DocumentName"), True),
-                 (40091, 1, 0, planter.word("XPTitle").encode("utf-16-le"), True), (700, 1, 0, _xmp(planter, "a picture"), True)]  # fmt: skip
-        tifffile.imwrite(path, tissue(64), photometric="rgb", metadata=None, description=planter.word("TIFF ImageDescription"), extratags=extra)
+        tags = {315: "Artist", 316: "HostComputer", 33432: "Copyright", 269: "DocumentName"}
+        extra = [(code, 2, 0, planter.word(f"TIFF {name}"), True) for code, name in tags.items()]
+        extra += [(40091, 1, 0, planter.word("XPTitle").encode("utf-16-le"), True), (700, 1, 0, _xmp(planter, "a picture"), True)]
+        tifffile.imwrite(
+            path, tissue(64), photometric="rgb", metadata=None, description=planter.word("TIFF ImageDescription"), extratags=extra
+        )
 
 
 def png(planter: Planter) -> None:
@@ -81,7 +99,9 @@ def png(planter: Planter) -> None:
             (b"tIME", struct.pack(">HBBBBB", 1957, 3, 14, 10, 11, 12)), (b"prVt", planter.word("PNG private chunk").encode()),
         ]  # fmt: skip
         after_header = 8 + 25
-        inserted = b"".join(struct.pack(">I", len(text)) + kind + text + struct.pack(">I", zlib.crc32(kind + text)) for kind, text in chunks)
+        inserted = b"".join(
+            struct.pack(">I", len(text)) + kind + text + struct.pack(">I", zlib.crc32(kind + text)) for kind, text in chunks
+        )
         path.write_bytes(data[:after_header] + inserted + data[after_header:] + planter.word("bytes behind a PNG").encode())
 
 
@@ -103,7 +123,9 @@ def _volume(planter: Planter, kind: Any, ending: str) -> bytes:
     if "data_type" in header:
         header["data_type"] = planter.word(f"data_type of {name}", 10).encode()
     for code in (6, 4, 2, 44):  # comment, AFNI, DICOM, MIND
-        header.extensions.append(nib.nifti1.Nifti1Extension(code, b"<x>" + planter.word(f"extension {code} of {name}").encode() + b"</x>"))
+        header.extensions.append(
+            nib.nifti1.Nifti1Extension(code, b"<x>" + planter.word(f"extension {code} of {name}").encode() + b"</x>")
+        )
     data: bytes = image.to_bytes() + planter.word(f"bytes behind {name}").encode()
     if ending == ".nii":
         return data
