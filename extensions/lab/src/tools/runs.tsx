@@ -75,7 +75,7 @@ function RunRow({
         />
       )}
       {!over && run.progress_text && <small>{run.progress_text}</small>}
-      {run.reason && run.state !== 'succeeded' && (
+      {run.reason && (
         <p className="vx-Reason" role="status">
           {run.reason}
         </p>

@@ -57,11 +57,6 @@ export function hasArchive(files: readonly Picked[]): boolean {
   return files.some(({ path }) => /\.(zip|tar|tgz|tar\.(gz|zst))$/i.test(path));
 }
 
-/** In an order that the same files have whenever they are chosen. */
-export function inOrder(files: readonly Picked[]): Picked[] {
-  return [...files].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
-}
-
 /** A title to propose: the common top folder, or the first file's name without its extensions. */
 export function proposeTitle(files: readonly Picked[]): string {
   const first = files[0]?.path ?? '';

@@ -1,9 +1,8 @@
 /** One upload: from chosen files to a registered dataset. */
 import { asProblem, type Api, type ApiError } from '../shared/api';
 import type { Run, Upload, UploadFile, UploadIn } from '../shared/types';
-import { hasArchive, inOrder, type Picked } from './collect';
+import { hasArchive, type Picked } from './collect';
 import { sha256 } from './digest';
-import { pair } from './pairing';
 import { send } from './send';
 import { stateOf, type Transfer, type TransferState, type TransferView } from './transfer';
 
@@ -12,6 +11,17 @@ const PARALLEL = 3;
 // files are read while they are sent.
 const HASH_FIRST_SIZE = 512 * 1024 ** 2; // bytes
 const HASH_FIRST_FILES = 100;
+
+/** Which chosen file is which of the upload's: by path and size. */
+function pair(upload: Upload, picked: readonly Picked[]): Map<Picked, UploadFile> {
+  const byPath = new Map(upload.files.map(file => [file.path, file]));
+  return new Map(
+    picked.flatMap(one => {
+      const file = byPath.get(one.path);
+      return file && file.size === one.file.size ? [[one, file] as const] : [];
+    })
+  );
+}
 
 export class UploadJob implements Transfer {
   readonly key = crypto.randomUUID();
@@ -29,16 +39,12 @@ export class UploadJob implements Transfer {
   private stop = new AbortController();
   private samples: { at: number; sent: number }[] = [];
 
-  private readonly picked: readonly Picked[];
-
   constructor(
     private readonly api: Api,
     private readonly order: Omit<UploadIn, 'files'>,
-    picked: readonly Picked[],
+    private readonly picked: readonly Picked[],
     private readonly changed: () => void
-  ) {
-    this.picked = inOrder(picked);
-  }
+  ) {}
 
   /** An upload that is open at the service, with files that match its list. */
   static resumed(api: Api, upload: Upload, picked: readonly Picked[], changed: () => void): UploadJob {

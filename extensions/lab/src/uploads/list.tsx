@@ -9,7 +9,6 @@ import { bytes, count, duration } from '../shared/format';
 import { useStore } from '../shared/store';
 import { fromChooser } from './collect';
 import { UploadJob } from './job';
-import { isNumbered } from './pairing';
 import type { TransferView } from './transfer';
 
 function describe(job: TransferView, clinical: boolean): string {
@@ -150,20 +149,20 @@ function JobRow({
 }
 
 function InterruptedRow({ core, upload }: { core: Core; upload: Upload }): JSX.Element {
-  const files = useRef<HTMLInputElement>(null);
-  const folder = useRef<HTMLInputElement>(null);
-  // Of a clinical upload nobody tells here whether it was a folder: its names are not kept.
-  const nameless = isNumbered(upload);
-  const inFolder = upload.files.some(({ path }) => path.includes('/'));
-  const choose = (chosen: FileList | null): void => {
-    if (core.uploads.resume(upload, fromChooser(chosen)) === 0) {
-      const fix = nameless
-        ? 'Choose all the same files again, and no others.'
-        : 'Choose the same files again.';
-      core.report(new ApiError(0, 'other_files', 'None of the chosen files belongs to this upload.', fix));
+  const input = useRef<HTMLInputElement>(null);
+  const folders = upload.files.some(({ path }) => path.includes('/'));
+  const choose = (files: FileList | null): void => {
+    if (core.uploads.resume(upload, fromChooser(files)) === 0) {
+      core.report(
+        new ApiError(
+          0,
+          'other_files',
+          'None of the chosen files belongs to this upload.',
+          'Choose the same files again.'
+        )
+      );
     }
   };
-  const again = nameless ? 'files or folder' : inFolder ? 'folder' : 'files';
   return (
     <li className="vx-Job vx-mod-paused" data-testid="upload-interrupted">
       <div className="vx-Job-head">
@@ -182,39 +181,17 @@ function InterruptedRow({ core, upload }: { core: Core; upload: Upload }): JSX.E
         state="paused"
       />
       <div className="vx-Job-text">
-        Interrupted at {bytes(upload.received)} of {bytes(upload.size)}. Choose the same {again} again to
-        continue.
+        Interrupted at {bytes(upload.received)} of {bytes(upload.size)}. Choose the same{' '}
+        {folders ? 'folder' : 'files'} again to continue.
       </div>
-      <div className="vx-Buttons">
-        {(nameless || !inFolder) && (
-          <Button
-            label={nameless ? 'Choose files' : 'Choose again'}
-            icon="upload"
-            onClick={() => files.current?.click()}
-          />
-        )}
-        {(nameless || inFolder) && (
-          <Button
-            label={nameless ? 'Choose folder' : 'Choose again'}
-            icon="folder"
-            onClick={() => folder.current?.click()}
-          />
-        )}
-      </div>
+      <Button label="Choose again" icon="upload" kind="plain" onClick={() => input.current?.click()} />
       <input
-        ref={files}
+        ref={input}
         type="file"
         hidden
         multiple
-        data-testid={inFolder ? undefined : 'resume-input'}
-        onChange={e => choose(e.target.files)}
-      />
-      <input
-        ref={folder}
-        type="file"
-        hidden
-        data-testid={inFolder ? 'resume-input' : 'resume-folder-input'}
-        {...{ webkitdirectory: '' }}
+        data-testid="resume-input"
+        {...(folders ? { webkitdirectory: '' } : {})}
         onChange={e => choose(e.target.files)}
       />
     </li>
