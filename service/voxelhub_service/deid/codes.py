@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from pydicom import Dataset
 
@@ -18,9 +19,10 @@ CODE_TAGS = frozenset({VALUE, DESIGNATOR, VERSION, MEANING, LONG_VALUE, URN_VALU
 _SCHEMES = {
     "DCM": r"\d{6}|[A-Z]{2,8}|[A-Z]{1,4}\d{1,3}",
     "SCT": r"\d{6,18}",
-    "SRT": r"[A-Z]-[0-9A-F]{5}|[A-Z]{1,2}\d?-\d{4,5}",
-    "SNM3": r"[A-Z]-[0-9A-F]{5}|[A-Z]{1,2}\d?-\d{4,5}",
-    "99SDM": r"[A-Z]-[0-9A-F]{5}",
+    "SRT": r"[A-Z]{1,2}\d?-[0-9A-F]{4,5}",
+    "SNM3": r"[A-Z]{1,2}\d?-[0-9A-F]{4,5}",
+    "99SDM": r"[A-Z]{1,2}\d?-[0-9A-F]{4,5}",
+    "SCPECG": r"\d{1,2}(?:[.-]\d{1,3}){1,6}",
     "LN": r"\d{1,5}-\d",
     "FMA": r"\d{1,6}",
     "NEU": r"\d{1,5}",
@@ -39,7 +41,7 @@ _SCHEMES = {
 }
 # Units are written from these atoms, with factors and powers between them.
 _UCUM = re.compile(
-    r"(?:\{[a-z]{1,12}\}|[0-9]{1,3}[*^]?[+-]?[0-9]{0,2}|[./()^*%+-]|[kcmunpMGTd]?(?:m|g|s|Hz|Bq|Gy|Sv|eV|V|A|T|L|l|J|W|K|Pa|mol|U|Ci|bit)"
+    r"(?:\{[a-z]{1,12}\}|[0-9]{1,3}[*^]?[+-]?[0-9]{0,2}|[./()^*%+-]|[kcmunpMGTd]?(?:m|g|s|B|Hz|Bq|Gy|Sv|eV|V|A|T|L|l|J|W|K|Pa|mol|U|Ci|bit)"
     r"|rad|deg|min|h|wk|mo|d|a|Cel|1|\[hnsf'U\]|\[ppm\]|\[degF\]|''|'|mm\[Hg\]|cm\[H20\]){1,8}"
 )
 _VERSION = re.compile(r"\d{1,4}(?:[._-]?\d{1,4}){0,2}|01")
@@ -64,9 +66,40 @@ def clean(run: Run, item: Dataset) -> None:
         run.remove(item, item.get_item(VERSION))
     if MEANING in item:
         before = text_of(item.get_item(MEANING))
-        after = vocabulary.clean(before, run.veto)
+        after = vocabulary.clean(before, frozenset() if known else run.veto)
         if after != before:
-            _put(run, item, MEANING, after or "Code", "C")
+            standard = _meaning_of(scheme, _text(item, VALUE)) if known else ""
+            if standard != before.strip(" \0"):
+                _put(run, item, MEANING, standard or after or "Code", "C")
+
+
+def _meaning_of(scheme: str, code: str) -> str:
+    """The meaning a registered scheme gives its code, "" where pydicom's dictionaries (PS3.16) do not have it."""
+    concepts = _concepts()
+    if scheme in {"SRT", "SNM3", "99SDM"}:
+        scheme, code = "SCT", _modern().get(code, "")
+    return concepts.get((scheme, code), "")
+
+
+@lru_cache(1)
+def _concepts() -> dict[tuple[str, str], str]:
+    from pydicom.sr._concepts_dict import concepts  # large; needed only for meanings in words of their own
+
+    found = {}
+    for scheme, entries in concepts.items():
+        for entry in entries.values():
+            for code, (name, _) in entry.items():
+                meaning = re.sub(r" \([a-z ]+\)$", "", name)  # SNOMED's kind of concept
+                if meaning.isascii() and len(meaning) <= 64:
+                    found[scheme, code] = meaning
+    return found
+
+
+@lru_cache(1)
+def _modern() -> dict[str, str]:
+    from pydicom.sr._snomed_dict import mapping
+
+    return dict(mapping["SRT"])
 
 
 def _fits(scheme: str, text: str) -> bool:

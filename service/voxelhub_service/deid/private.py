@@ -49,7 +49,7 @@ def _harmless(dataset: Dataset, element: Element, vr: str) -> bool:
     value = element.value
     if vr in values.NUMBER_SIZES:
         size = values.NUMBER_SIZES[vr]
-        if isinstance(value, bytes) and (len(value) % size or len(value) > 1024 or steps.blunted(value, size, True) != value):
+        if isinstance(value, bytes) and (len(value) % size or len(value) > 1024 or (vr in {"FL", "FD"} and steps.blunted(value, size, True) != value)):
             return False
     elif vr == "CS":
         if not all(vocabulary.coded(each) for each in text_of(element).split("\\")):

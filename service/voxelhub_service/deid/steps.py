@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -235,14 +236,23 @@ def unless_text(run: Run, dataset: Dataset, element: Element) -> None:
 
 
 def blunted(value: bytes, size: int, little: bool) -> bytes:
-    """Floats whose bytes read as text lose their lowest mantissa bits: one byte of an FL (2**-15), two of an FD (2**-36)."""
+    """Floats whose bytes read as text lose their lowest mantissa bits: one byte of an FL (2**-15), two of an FD (2**-36).
+
+    Numbers with few digits ("38.4") stay: they say nothing, whatever their bytes look like."""
     out = bytearray(value)
     low = range(size // 4) if little else range(size - size // 4, size)
     for found in _TEXT_IN_NUMBERS.finditer(value):
         for start in range(found.start() - found.start() % size, found.end(), size):
-            for at in low:
-                out[start + at] = 0
+            if not _few_digits(value[start : start + size], little):
+                for at in low:
+                    out[start + at] = 0
     return bytes(out)
+
+
+def _few_digits(value: bytes, little: bool) -> bool:
+    code = ("<" if little else ">") + ("f" if len(value) == 4 else "d")
+    (number,) = struct.unpack(code, value)
+    return struct.pack(code, float(f"{number:.{4 if len(value) == 4 else 8}g}")) == value
 
 
 def _stand_in(run: Run, element: Element, vr: str, text: str, keyed: bool) -> str:
