@@ -48,11 +48,13 @@ def tar_of() -> bytes:
 
 
 HELD = {
-    "document": [b"%PDF-1.7\n" + TOKEN.encode(), zip_of("[Content_Types].xml", "word/document.xml"), b"{\\rtf1 x}", b"<!DOCTYPE html><p>x",
+    "document": [b"%PDF-1.7\n" + TOKEN.encode(), zip_of("[Content_Types].xml", "word/document.xml"), b"{\\rtf1 x}",
+                 b"<!DOCTYPE html><p>x",
                  b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)],
     "archive_inside": [zip_of("a.dcm"), tar_of(), gzip.compress(tar_of()), gzip.compress(b"abc"), b"7z\xbc\xaf'\x1c" + bytes(40),
                        b"Rar!\x1a\x07\0" + bytes(40), b"\x28\xb5\x2f\xfd" + bytes(40)],
-    "unknown_format": [b"\x7fELF" + bytes(99), b"MZ" + bytes(99), pickle.dumps({"a": TOKEN}), b"\x93NUMPY" + bytes(99), bytes(range(256)),
+    "unknown_format": [b"\x7fELF" + bytes(99), b"MZ" + bytes(99), pickle.dumps({"a": TOKEN}), b"\x93NUMPY" + bytes(99),
+                       bytes(range(256)),
                        b"ZISRAWFILE" + bytes(99), b"\x5c\x01\0\0" + bytes(400)],
     "free_text": [b"Dear colleague,\nthis patient came.\n", b"# Title\n\ntext\n"],
     "waveform_or_video": [b"\0\0\0\x18ftypmp42" + bytes(99)],
@@ -137,7 +139,10 @@ def test_damage_never_raises(tmp_path: Path, name: str, flips: list[tuple[int, i
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(data=st.binary(max_size=400), start=st.sampled_from([b"", b"II*\0", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"\x1f\x8b\x08", b"\\\1\0\0"]))
+@given(
+    data=st.binary(max_size=400),
+    start=st.sampled_from([b"", b"II*\0", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"\x1f\x8b\x08", b"\\\1\0\0"]),
+)
 def test_any_bytes_never_raise(tmp_path: Path, data: bytes, start: bytes) -> None:
     source, target = tmp_path / "source", tmp_path / "clean"
     source.write_bytes(start + data)

@@ -16,7 +16,16 @@ def test_a_neutral_name_depends_on_content_and_key() -> None:
     name = neutral_name("volume", "ab" * 32, ".nii.gz", KEY)
     assert re.fullmatch(r"files/volume-[a-z2-7]{16}\.nii\.gz", name)
     assert name == neutral_name("volume", "ab" * 32, ".nii.gz", KEY)
-    assert len({name, neutral_name("volume", "ac" * 32, ".nii.gz", KEY), neutral_name("volume", "ab" * 32, ".nii.gz", Key(bytes(32)))}) == 3
+    assert (
+        len(
+            {
+                name,
+                neutral_name("volume", "ac" * 32, ".nii.gz", KEY),
+                neutral_name("volume", "ab" * 32, ".nii.gz", Key(bytes(32))),
+            }
+        )
+        == 3
+    )
 
 
 @given(st.text(max_size=30))
@@ -25,7 +34,13 @@ def test_an_ending_is_one_of_ours(name: str) -> None:
 
 
 def test_endings() -> None:
-    assert [ending_of(name) for name in ("a.NII.GZ", "x.jpeg", "r.fq.gz", "smith.john", "x.tar.gz")] == [".nii.gz", ".jpg", ".fastq.gz", ".bin", ".tar.gz"]
+    assert [ending_of(name) for name in ("a.NII.GZ", "x.jpeg", "r.fq.gz", "smith.john", "x.tar.gz")] == [
+        ".nii.gz",
+        ".jpg",
+        ".fastq.gz",
+        ".bin",
+        ".tar.gz",
+    ]
 
 
 def test_bids_keeps_its_grammar() -> None:
@@ -43,13 +58,21 @@ def test_bids_keeps_its_grammar() -> None:
 
 
 @pytest.mark.parametrize("name", [
-    "smith.nii.gz", "sub-1/anat/smith.nii.gz", "sub-1/anat/sub-1_smith.nii.gz", "sub-1/smith/sub-1_T1w.nii.gz", "sub-1/anat/sub-1_who-x_T1w.nii",
+    "smith.nii.gz", "sub-1/anat/smith.nii.gz", "sub-1/anat/sub-1_smith.nii.gz", "sub-1/smith/sub-1_T1w.nii.gz",
+    "sub-1/anat/sub-1_who-x_T1w.nii",
     "sub-1/anat/sub-2_T1w.nii.gz", "sub-1/anat/x/sub-1_T1w.nii.gz", "sub-1/anat/sub-1_T1w.doc", "sub-1", "", "a/b",
 ])  # fmt: skip
 def test_other_paths_are_not_bids(name: str) -> None:
     assert bids_path(name, KEY) is None
 
 
-@given(st.lists(st.sampled_from([f"sub-{TOKEN}", f"ses-{TOKEN}", "anat", TOKEN, f"sub-{TOKEN}_T1w.nii.gz", f"sub-{TOKEN}_acq-{TOKEN}_bold.json"]), max_size=6))
+@given(
+    st.lists(
+        st.sampled_from(
+            [f"sub-{TOKEN}", f"ses-{TOKEN}", "anat", TOKEN, f"sub-{TOKEN}_T1w.nii.gz", f"sub-{TOKEN}_acq-{TOKEN}_bold.json"]
+        ),
+        max_size=6,
+    )
+)
 def test_no_path_carries_a_word_of_the_source(parts: list[str]) -> None:
     assert TOKEN not in (bids_path("/".join(parts), KEY) or "")

@@ -101,7 +101,9 @@ def test_real_volumes(tmp_path: Path, name: str) -> None:
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(flips=st.lists(st.tuples(st.integers(0, 700), st.integers(0, 255)), max_size=6), cut=st.integers(0, 900), pack=st.booleans())
+@given(
+    flips=st.lists(st.tuples(st.integers(0, 700), st.integers(0, 255)), max_size=6), cut=st.integers(0, 900), pack=st.booleans()
+)
 def test_damage_never_raises(tmp_path: Path, flips: list[tuple[int, int]], cut: int, pack: bool) -> None:
     data = bytearray(packed(volume()) if pack else volume())
     for at, value in flips:

@@ -44,7 +44,15 @@ def cleaned(data: bytes, folder: Path, **named: Any) -> tuple[Any, Path]:
 def modes() -> list[Image.Image]:
     colour = Image.fromarray(tissue(37, 61))
     wide = Image.fromarray(np.arange(37 * 61, dtype=np.uint16).reshape(37, 61) * 20)
-    return [colour, colour.convert("L"), colour.convert("P"), colour.convert("1"), colour.convert("RGBA"), colour.convert("LA"), wide]
+    return [
+        colour,
+        colour.convert("L"),
+        colour.convert("P"),
+        colour.convert("1"),
+        colour.convert("RGBA"),
+        colour.convert("LA"),
+        wide,
+    ]
 
 
 @pytest.mark.parametrize("number", range(7))
@@ -54,7 +62,11 @@ def test_png_pixels_stay_and_are_what_a_reader_sees(tmp_path: Path, number: int)
     outcome, target = cleaned(data, tmp_path, waived=True)
     assert isinstance(outcome, Released) and TOKEN.encode() not in target.read_bytes()
     with Image.open(target) as after:
-        assert after.mode == Image.open(io.BytesIO(data)).mode and np.array_equal(np.asarray(after), np.asarray(image)) and not after.info.get("Author")
+        assert (
+            after.mode == Image.open(io.BytesIO(data)).mode
+            and np.array_equal(np.asarray(after), np.asarray(image))
+            and not after.info.get("Author")
+        )
     ours = png.pixels(png.parsed(data))
     theirs = np.asarray(image.convert("RGB") if image.mode == "P" else image.convert("L") if image.mode == "1" else image)
     assert np.array_equal(ours, theirs.reshape(ours.shape))
@@ -78,7 +90,9 @@ def test_jpeg_texts_go_and_pixels_stay(tmp_path: Path, progressive: bool) -> Non
     buffer = io.BytesIO()
     exif = Image.Exif()
     exif[0x010E], exif[0x0112] = TOKEN, 6
-    Image.fromarray(tissue(64, 80)).save(buffer, "JPEG", comment=TOKEN.encode(), exif=exif, progressive=progressive, icc_profile=TOKEN.encode() * 9)
+    Image.fromarray(tissue(64, 80)).save(
+        buffer, "JPEG", comment=TOKEN.encode(), exif=exif, progressive=progressive, icc_profile=TOKEN.encode() * 9
+    )
     data = buffer.getvalue() + TOKEN.encode()
     outcome, target = cleaned(data, tmp_path, finder=WhiteFinder())
     assert isinstance(outcome, Released), outcome
@@ -92,7 +106,9 @@ def test_segments_that_hide_something_are_refused() -> None:
     data = jpeg_of(tissue(16, 16), planted=False)
     at = data.index(b"\xff\xdb")
     length = int.from_bytes(data[at + 2 : at + 4], "big")
-    hidden = data[: at + 2] + struct.pack(">H", length + 10) + data[at + 4 : at + 2 + length] + b"SMITH^JOHN" + data[at + 2 + length :]
+    hidden = (
+        data[: at + 2] + struct.pack(">H", length + 10) + data[at + 4 : at + 2 + length] + b"SMITH^JOHN" + data[at + 2 + length :]
+    )
     with pytest.raises(jpeg.Broken):
         jpeg.stripped(hidden)
 
@@ -101,7 +117,11 @@ def test_segments_that_hide_something_are_refused() -> None:
 def test_text_in_the_pixels_holds_a_picture(tmp_path: Path, kind: str) -> None:
     lit = np.zeros((64, 64, 3), np.uint8)
     lit[16:48, 16:48] = 255
-    for image, finder, code in ((lit, WhiteFinder(), "text_in_pixels"), (lit, None, "no_region_rule"), (tissue(64, 64), WhiteFinder(), "")):
+    for image, finder, code in (
+        (lit, WhiteFinder(), "text_in_pixels"),
+        (lit, None, "no_region_rule"),
+        (tissue(64, 64), WhiteFinder(), ""),
+    ):
         buffer = io.BytesIO()
         Image.fromarray(image).save(buffer, kind)
         outcome, _ = cleaned(buffer.getvalue(), tmp_path, finder=finder)
@@ -119,7 +139,11 @@ def test_text_in_the_opacity_is_seen(tmp_path: Path) -> None:
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(flips=st.lists(st.tuples(st.integers(0, 2**14), st.integers(0, 255)), max_size=4), cut=st.integers(0, 3000), as_png=st.booleans())
+@given(
+    flips=st.lists(st.tuples(st.integers(0, 2**14), st.integers(0, 255)), max_size=4),
+    cut=st.integers(0, 3000),
+    as_png=st.booleans(),
+)
 def test_damage_never_raises(tmp_path: Path, flips: list[tuple[int, int]], cut: int, as_png: bool) -> None:
     data = bytearray(png_of(Image.fromarray(tissue(20, 20))) if as_png else jpeg_of(tissue(20, 20)))
     for at, value in flips:

@@ -24,8 +24,8 @@ def cleaned(data: bytes, folder: Path, kind: str = "fastq") -> tuple[Any, Path]:
     return outcome, target
 
 
-MUST_REJECT = ("diff_ids", "double_seq", "no_qual", "qual_escape", "qual_space", "qual_unit_sep", "short_qual", "tabs", "trunc_at_qual",
-               "trunc_in_plus", "trunc_in_seq")  # fmt: skip
+MUST_REJECT = ("diff_ids", "double_seq", "no_qual", "qual_escape", "qual_space", "qual_unit_sep", "short_qual", "tabs",
+               "trunc_at_qual", "trunc_in_plus", "trunc_in_seq")  # fmt: skip
 VALID = ("R1.fq", "R2.fq", "example.fastq", "example.fastq.gz", "illumina_full_range_as_sanger.fastq",
          "illumina_full_range_original_illumina.fastq", "longreads_original_sanger.fastq", "tricky.fastq",
          "wrapping_original_sanger.fastq")  # fmt: skip
@@ -46,7 +46,10 @@ def test_every_valid_file_keeps_its_letters(tmp_path: Path, name: str) -> None:
     data = shared(f"metagenomics/fastq/{name}").read_bytes()
     outcome, target = cleaned(data, tmp_path)
     assert isinstance(outcome, Released), outcome
-    before, after = ([(record.letters, record.qualities) for record in fastq_records(io.BytesIO(plain(raw)))] for raw in (data, target.read_bytes()))
+    before, after = (
+        [(record.letters, record.qualities) for record in fastq_records(io.BytesIO(plain(raw)))]
+        for raw in (data, target.read_bytes())
+    )
     assert before == after and before
     assert check_fastq(io.BytesIO(plain(target.read_bytes()))) is None
 

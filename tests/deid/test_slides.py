@@ -18,25 +18,54 @@ from voxelhub_service.deid.descriptions import aperio, ome
 from voxelhub_service.deid.outcome import Held, Released
 from voxelhub_service.deid.slides import clean_slide
 
-TEXT_TAGS = (269, 271, 272, 285, 305, 306, 315, 316, 337, 700, 33432, 33723, 34377, 34675, 37724, 50838, 50839, 65000, 65421 - 500)
+TEXT_TAGS = (
+    269,
+    271,
+    272,
+    285,
+    305,
+    306,
+    315,
+    316,
+    337,
+    700,
+    33432,
+    33723,
+    34377,
+    34675,
+    37724,
+    50838,
+    50839,
+    65000,
+    65421 - 500,
+)
 BASE, SMALL, LABEL, MACRO = (512, 768), (256, 384), (120, 150), (90, 270)
 
 
 def scanned(order: str = "<", big: bool = False, words: bool = True) -> bytes:
     """Like Aperio's, with the word in all its corners; without `words` like scanners that do not name their label and macro."""
     texts = {code: ascii_tag(f"{TOKEN} {code}") for code in TEXT_TAGS}
-    tables = jpeg_of(tissue(16, 16))[:-len(TOKEN)]
+    tables = jpeg_of(tissue(16, 16))[: -len(TOKEN)]
 
     def said(text: str) -> dict[int, tuple[int, int, bytes]]:
         head = "Aperio Image Library v11.2.1 \r\n"
-        fields = f"|AppMag = 20|MPP = 0.4990|Filename = {TOKEN}|User = {TOKEN}|Date = 12/29/09|ScanScope ID = {TOKEN}|Left = {TOKEN}"
+        fields = (
+            f"|AppMag = 20|MPP = 0.4990|Filename = {TOKEN}|User = {TOKEN}|Date = 12/29/09|ScanScope ID = {TOKEN}|Left = {TOKEN}"
+        )
         return texts | {270: ascii_tag(head + text + fields)}
 
     rows, columns = BASE
     pages = [
-        page_of(tissue(*BASE), tile=256, order=order, more=said(f"{columns}x{rows} [0,0 {columns}x{rows}] (256x256) JPEG/RGB Q=30;{TOKEN}")),
+        page_of(
+            tissue(*BASE),
+            tile=256,
+            order=order,
+            more=said(f"{columns}x{rows} [0,0 {columns}x{rows}] (256x256) JPEG/RGB Q=30;{TOKEN}"),
+        ),
         page_of(tissue(128, 192), order=order, more=said(f"{columns}x{rows} -> 192x128 - ;{TOKEN}")),
-        page_of(tissue(*SMALL), tile=256, order=order, more=said(f"{columns}x{rows} (256x256) -> {SMALL[1]}x{SMALL[0]} JPEG/RGB Q=30")),
+        page_of(
+            tissue(*SMALL), tile=256, order=order, more=said(f"{columns}x{rows} (256x256) -> {SMALL[1]}x{SMALL[0]} JPEG/RGB Q=30")
+        ),
         page_of(tissue(*LABEL, seed=3), order=order, more=said("label 150x120" if words else "150x120")),
         page_of(tissue(*MACRO, seed=4), order=order, more=said("macro 270x90" if words else "270x90")),
     ]
@@ -166,11 +195,16 @@ def test_other_scanners_slides_are_held(tmp_path: Path, more: dict[int, tuple[in
 
 
 def test_microscopes_xml_keeps_sizes_only() -> None:
-    text = (f'<?xml version="1.0"?><OME Creator="{TOKEN}"><Experimenter UserName="{TOKEN}"/><Image Name="{TOKEN}"><AcquisitionDate>2020'
-            f'</AcquisitionDate><Pixels ID="{TOKEN}" DimensionOrder="XYCZT" Type="uint8" SizeX="512" SizeY="256" SizeZ="2" SizeC="3" SizeT="1"'
-            f' PhysicalSizeX="0.25" PhysicalSizeXUnit="µm" Extra="{TOKEN}"><Channel ID="Channel:0:0" SamplesPerPixel="3"/></Pixels></Image></OME>')
+    text = (
+        f'<?xml version="1.0"?><OME Creator="{TOKEN}"><Experimenter UserName="{TOKEN}"/><Image Name="{TOKEN}">'
+        f'<AcquisitionDate>2020</AcquisitionDate><Pixels ID="{TOKEN}" DimensionOrder="XYCZT" Type="uint8" SizeX="512" SizeY="256" '
+        f'SizeZ="2" SizeC="3" SizeT="1" PhysicalSizeX="0.25" PhysicalSizeXUnit="µm" Extra="{TOKEN}">'
+        '<Channel ID="Channel:0:0" SamplesPerPixel="3"/></Pixels></Image></OME>'
+    )
     kept = ome.cleaned(text, 2)
-    assert TOKEN not in kept and 'SizeX="512"' in kept and 'PhysicalSizeX="0.25"' in kept and kept.isascii() and "2020" not in kept
+    assert (
+        TOKEN not in kept and 'SizeX="512"' in kept and 'PhysicalSizeX="0.25"' in kept and kept.isascii() and "2020" not in kept
+    )
     assert ome.cleaned(text, 3) == ""
 
 

@@ -62,7 +62,10 @@ def test_personal_columns_are_held_by_number_without_a_value(tmp_path: Path, hea
 
 
 def test_subjects_agree_with_dicom_and_days_move_with_them(tmp_path: Path) -> None:
-    text = "PatientID,visit,scan date,other,n\nMRN-1,1,2020-02-28,28.02.2020,4\nMRN-2,1,2020-02-28,29.02.2020,5\nMRN-1,2,2020-03-01,01.03.2020,\n,3,2020-03-01,,1\n"
+    text = (
+        "PatientID,visit,scan date,other,n\nMRN-1,1,2020-02-28,28.02.2020,4\nMRN-2,1,2020-02-28,29.02.2020,5\n"
+        "MRN-1,2,2020-03-01,01.03.2020,\n,3,2020-03-01,,1\n"
+    )
     outcome, target = cleaned(text, tmp_path)
     assert isinstance(outcome, Released)
     head, one, two, three, nobody = rows(target)
@@ -121,7 +124,11 @@ def test_broken_tables_say_so(tmp_path: Path) -> None:
 
 
 def test_real_tables(tmp_path: Path) -> None:
-    for name in ("metagenomics/hmp2_ibd_metadata.tsv", "metagenomics/hmp2_ibd_taxonomy.tsv", "breast-mri/ispy1_clinical_mri_outcome.csv"):
+    for name in (
+        "metagenomics/hmp2_ibd_metadata.tsv",
+        "metagenomics/hmp2_ibd_taxonomy.tsv",
+        "breast-mri/ispy1_clinical_mri_outcome.csv",
+    ):
         source = shared(name)
         outcome, target = cleaned(source.read_bytes(), tmp_path)
         assert isinstance(outcome, Released), outcome
@@ -132,7 +139,11 @@ def test_real_tables(tmp_path: Path) -> None:
     assert "C3001" not in (tmp_path / "clean").read_text()
 
 
-@given(st.dates(dt.date(1900, 1, 1), dt.date(2099, 1, 1)), st.integers(-3650, -1), st.sampled_from(["%Y-%m-%d", "%Y%m%d", "%d.%m.%Y", "%d/%m/%Y"]))
+@given(
+    st.dates(dt.date(1900, 1, 1), dt.date(2099, 1, 1)),
+    st.integers(-3650, -1),
+    st.sampled_from(["%Y-%m-%d", "%Y%m%d", "%d.%m.%Y", "%d/%m/%Y"]),
+)
 def test_a_day_moves_in_its_own_writing(day: dt.date, shift: int, writing: str) -> None:
     moved = dates.moved(day.strftime(writing), shift, day_first=True)
     assert moved is not None and dt.datetime.strptime(moved, writing).date() == day + dt.timedelta(days=shift)

@@ -23,9 +23,23 @@ def cleaned(data: bytes, folder: Path, kind: str = "json", ending: str = ".json"
 
 
 def test_a_sidecar_keeps_how_and_loses_whom(tmp_path: Path) -> None:
-    kept = {"Modality": "MR", "EchoTime": 0.03, "SliceTiming": [0, 0.5], "PhaseEncodingDirection": "j-", "ImageType": ["ORIGINAL", "M"]}
-    lost = dict.fromkeys(("PatientName", "SeriesDescription", "InstitutionName", "AcquisitionDateTime", "ProtocolName", TOKEN), TOKEN)
-    lost |= {"Manufacturer": TOKEN, "FlipAngle": TOKEN, "RepetitionTime": [1, TOKEN], "EchoNumber": {"a": TOKEN}, "BIDSVersion": TOKEN}
+    kept = {
+        "Modality": "MR",
+        "EchoTime": 0.03,
+        "SliceTiming": [0, 0.5],
+        "PhaseEncodingDirection": "j-",
+        "ImageType": ["ORIGINAL", "M"],
+    }
+    lost = dict.fromkeys(
+        ("PatientName", "SeriesDescription", "InstitutionName", "AcquisitionDateTime", "ProtocolName", TOKEN), TOKEN
+    )
+    lost |= {
+        "Manufacturer": TOKEN,
+        "FlipAngle": TOKEN,
+        "RepetitionTime": [1, TOKEN],
+        "EchoNumber": {"a": TOKEN},
+        "BIDSVersion": TOKEN,
+    }
     data = kept | lost | {"ImageType": ["ORIGINAL", TOKEN, "M"]}
     outcome, target = cleaned(json.dumps(data).encode(), tmp_path)
     assert isinstance(outcome, Released) and TOKEN not in target.read_text()
@@ -54,14 +68,19 @@ def test_the_real_sidecar(tmp_path: Path) -> None:
 
 def test_numbers(tmp_path: Path) -> None:
     outcome, target = cleaned(b"0 1000 1000.5\n0\t-1e-3 nan\n", tmp_path, "numbers", ".bval")
-    assert isinstance(outcome, Released) and outcome.path.endswith(".bval") and target.read_text() == "0 1000 1000.5\n0 -1e-3 nan\n"
+    assert (
+        isinstance(outcome, Released) and outcome.path.endswith(".bval") and target.read_text() == "0 1000 1000.5\n0 -1e-3 nan\n"
+    )
     for data in (b"0 1\n19700101 2\n", b"0 x\n", b"12345678\n", b"1_0\n", "0 é\n".encode()):
         outcome, _ = cleaned(data, tmp_path, "numbers", ".bvec")
         assert isinstance(outcome, Held) and outcome.code == "free_text"
 
 
-JSON = st.recursive(st.none() | st.booleans() | st.floats() | st.just(TOKEN) | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-    st.sampled_from([TOKEN, *sorted(NUMBERS)[:8], *WORDS, *LISTS]), inner, max_size=4), max_leaves=12)  # fmt: skip
+FIELDS = st.sampled_from([TOKEN, *sorted(NUMBERS)[:8], *WORDS, *LISTS])
+LEAVES = st.none() | st.booleans() | st.floats() | st.just(TOKEN) | st.text(max_size=5)
+JSON = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=4), max_leaves=12
+)
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -60,7 +60,7 @@ def ascii_tag(text: str) -> Tag:
 
 
 def tiff_of(pages: list[tuple[dict[int, Tag], list[bytes]]], order: str = "<", big: bool = False, slack: bytes = b"") -> bytes:
-    """`pages`: tags without places and sizes, and the segments; in tiles when tag 322 is there. `slack` stands between all parts."""
+    """`pages`: tags without places and sizes, and the segments; in tiles when tag 322 is there. `slack` stands between."""
     pointer, counter, inline = ("Q", "Q", 8) if big else ("I", "H", 4)
     out = bytearray(b"II" if order == "<" else b"MM")
     out += struct.pack(f"{order}HHHQ", 43, 8, 0, 0) if big else struct.pack(f"{order}HI", 42, 0)
@@ -99,8 +99,8 @@ def page_of(image: np.ndarray, *, tile: int = 0, order: str = "<", more: dict[in
     def short(*values: int) -> Tag:
         return 3, len(values), struct.pack(f"{order}{len(values)}H", *values)
 
-    tags = {256: number(columns), 257: number(rows), 258: short(8, 8, 8), 259: short(7), 262: short(6), 277: short(3), 284: short(1),
-            530: short(2, 2)}  # fmt: skip
+    tags = {256: number(columns), 257: number(rows), 258: short(8, 8, 8), 259: short(7), 262: short(6), 277: short(3),
+            284: short(1), 530: short(2, 2)}  # fmt: skip
     if tile:
         tags |= {322: number(tile), 323: number(tile)}
         padded = np.pad(image, ((0, -rows % tile), (0, -columns % tile), (0, 0)), mode="edge")

@@ -27,7 +27,12 @@ def refuse_text(image: Image, what: str, finder: TextFinder | None) -> None:
     if finder is None:
         reason = "A picture may show a name, and no reader of text is set up that could tell."
         raise Refused(Held("no_region_rule", reason, what, fix=ASK))
-    seen = sum(len(finder.find(view)) for view in _views(image))
+    from .pixels import FinderFailed
+
+    try:
+        seen = sum(len(finder.find(view)) for view in _views(image))
+    except FinderFailed:
+        raise Refused(Held("no_region_rule", "The reader of text failed on this picture.", what, fix=ASK)) from None
     if seen:
         reason = "Text can be seen in the picture."
         fix = "Cover the text and bring it in again, or ask a data steward to look at it."
