@@ -101,7 +101,7 @@ def _stack(slices: Sequence[Slice]) -> list[Flag]:
         usual = Counter(counts).most_common(1)[0][0]
         odd = sum(count != usual for count in counts)
         where = "1 position holds" if odd == 1 else f"{odd} positions hold"
-        found.append(_flag("duplicate_positions", f"{where} more or fewer images than the others: doubled or missing ones."))
+        found.append(_flag("duplicate_positions", f"{where} more or fewer images than the others."))
     return found + _tilt(places, normal)
 
 
@@ -117,7 +117,8 @@ def _gaps(gaps: Vector) -> list[Flag]:
         return [_flag("missing_slices", f"{slices} to be missing: slices are {usual:.4g} mm apart, but {where} "
                       f"{float(wide.max()):.4g} mm.")]
     if np.any(np.abs(gaps - usual) > max(UNEVEN * usual, UNEVEN_MM)):
-        return [_flag("uneven_spacing", f"Its slices are {float(gaps.min()):.4g} to {float(gaps.max()):.4g} mm apart, not evenly.")]
+        least, most = float(gaps.min()), float(gaps.max())
+        return [_flag("uneven_spacing", f"Its slices are not evenly spaced: {least:.4g} to {most:.4g} mm apart.")]
     return []
 
 
