@@ -24,6 +24,7 @@ COMMANDS = {
     "doctor": Command("voxelhub_hub.doctor", "what this machine can do and what is missing (--settings lists all settings)"),
     "user": Command("voxelhub_hub.users", "add, reset, disable, enable, list, join, leave"),
     "project": Command("voxelhub_hub.projects_cli", "add, list, set NAME --open | --clinical"),
+    "deid": Command("voxelhub_service.deid.cli", "IN OUT: remove what identifies a person from files (--what-if)"),
     "fsck": Command("voxelhub_service.fsck.cli", "prove that every row has its file and every file its row (--deep, --repair)"),
     "audit": Command("voxelhub_service.audit.cli", "verify, show"),
     "backup": Command("voxelhub_hub.backup", "write the whole state to one file"),

@@ -1,4 +1,4 @@
-"""Code sequence items (PS3.3, 8): codes of registered schemes stay with their meaning's known words; local ones become keyed words."""
+"""Code sequence items (PS3.3, 8): codes of registered schemes stay with their meaning; local ones become keyed words."""
 
 from __future__ import annotations
 

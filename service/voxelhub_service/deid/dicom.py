@@ -28,6 +28,9 @@ _VIDEO = tuple(f"1.2.840.10008.1.2.4.{number}" for number in range(100, 109))
 _DOCUMENT = 0x00420011
 _PIXELS = 0x7FE00010
 _AGAIN = "Copy or export it again."
+_EXPORT = "Export it again as a DICOM file, or leave it out."
+_SHORT_STREAM = "The compressed pixels of this file are not complete."
+_FEW_PIXELS = "The file has fewer pixels than its header says."
 _LOOK = "Ask a data steward to look at it, or leave it out."
 
 
@@ -36,15 +39,16 @@ def clean_dicom(
 ) -> Outcome:
     """Writes `target` iff Released. `Released.path` is study/series/instance.dcm, each a keyed word of its UID.
 
-    `waived`: what would be held for a person to decide is released, its header cleaned all the same. Raises OSError of the disk only."""
+    `waived`: what would be held for a person to decide is released, its header cleaned all the same.
+    Raises OSError of the disk only."""
     try:
         opened = open_dicom(source)
     except Directory as error:
-        return Held("directory", str(error), "DICOMDIR", releasable=False, fix="Nothing is to be done: bring in the files it lists.")
+        return Held("directory", str(error), "DICOMDIR", releasable=False, fix="Bring in the files it lists.")
     except NotWhole as error:
         return Held("not_whole", str(error), "DICOM file", releasable=False, fix=_AGAIN)
     except Unreadable as error:
-        return Held("unreadable", str(error), "DICOM file", releasable=False, fix="Export it again as a DICOM file, or leave it out.")
+        return Held("unreadable", str(error), "DICOM file", releasable=False, fix=_EXPORT)
     dataset = opened.dataset
     held = _held(opened)
     if held is not None and not (waived and held.releasable):
@@ -103,13 +107,13 @@ def _pixels_in_order(dataset: Dataset) -> Held | None:
     if element.length == 0xFFFFFFFF:
         clean = without_comments(value)
         if clean is None:
-            return Held("not_whole", "The compressed pixels of this file are not complete.", what_is(dataset), releasable=False, fix=_AGAIN)
+            return Held("not_whole", _SHORT_STREAM, what_is(dataset), releasable=False, fix=_AGAIN)
         if clean is not value:
             dataset[_PIXELS] = element._replace(value=clean)
         return None
     expected = _expected(dataset)
     if expected is not None and len(value) < expected:
-        return Held("not_whole", "The file has fewer pixels than its header says.", what_is(dataset), releasable=False, fix=_AGAIN)
+        return Held("not_whole", _FEW_PIXELS, what_is(dataset), releasable=False, fix=_AGAIN)
     if expected is not None and len(value) > expected + expected % 2:
         put_bytes(dataset, element, value[:expected] + bytes(expected % 2), element.VR)
     return None

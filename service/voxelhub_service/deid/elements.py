@@ -1,4 +1,4 @@
-"""Reading and replacing one element's value, raw (as it stands in the file) or decoded. Raw values that need no change stay raw."""
+"""Reading and replacing one element's value, raw (as it stands in the file) or decoded. What needs no change stays raw."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def keyword_of(tag: int) -> str:
 
 
 def text_of(element: Element) -> str:
-    """The value as text, backslashes between values. Bytes that are not ASCII come as Latin-1: enough to compare and to refuse."""
+    """The value as text, backslashes between values. Bytes beyond ASCII come as Latin-1."""
     value = element.value
     if value is None:
         return ""
@@ -48,7 +48,7 @@ def text_of(element: Element) -> str:
 def decoded(dataset: Dataset, element: Element) -> str:
     """The value in its own character set, read robustly: what cannot be decoded comes as Latin-1."""
     value = element.value
-    if not isinstance(value, bytes) or value.isascii() and b"\x1b" not in value:
+    if not isinstance(value, bytes) or (value.isascii() and b"\x1b" not in value):
         return text_of(element)
     try:
         names = dataset.get("SpecificCharacterSet") or "ISO_IR 6"
@@ -98,6 +98,7 @@ def items_of(dataset: Dataset, tag: int) -> Iterator[Dataset] | None:
         element = dataset[tag]
         if element.VR != "SQ":
             return None
-        return iter(element.value)
+        items: Iterator[Dataset] = iter(element.value)
     except Exception:  # whatever pydicom meets in a broken sequence
         return None
+    return items

@@ -1,4 +1,4 @@
-"""Compressed pixel data as it stands in the file: comments and application segments of its JPEG and JPEG 2000 streams are blanked.
+"""Compressed pixel data as it stands in the file: comments and application segments of its streams are blanked.
 
 Nothing is decoded and no length changes (PS3.5, A.4; ISO 10918-1, B.1; ISO 15444-1, A)."""
 

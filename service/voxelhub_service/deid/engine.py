@@ -1,7 +1,7 @@
-"""The engine: walks a DICOM data set to every depth and takes, for each attribute, the action PS3.15 Table E.1-1 and the profile name.
+"""The engine: walks a DICOM data set to every depth and takes the action that PS3.15 Table E.1-1 and the profile name.
 
-Closed by default: what is in no table and no dictionary goes, and what may hold free text passes a closed vocabulary. The report counts
-tags and actions; no value leaves."""
+Closed by default: what is in no table and no dictionary goes, and what may hold free text passes a closed vocabulary.
+The report counts tags and actions; no value leaves."""
 
 from __future__ import annotations
 

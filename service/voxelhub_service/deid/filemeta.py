@@ -1,4 +1,4 @@
-"""File meta information (PS3.10, 7.1): the instance follows its data set, the implementation is ours, titles and private bytes go."""
+"""File meta information (PS3.10, 7.1): the instance follows its data set, titles and private bytes go."""
 
 from __future__ import annotations
 

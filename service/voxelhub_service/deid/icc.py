@@ -9,7 +9,9 @@ from pydicom import Dataset
 from .elements import Element, put_bytes
 from .steps import Run
 
-_COLOUR_TYPES = frozenset({b"XYZ ", b"curv", b"para", b"mft1", b"mft2", b"mAB ", b"mBA ", b"sf32", b"chrm", b"clrt", b"view", b"meas", b"sig "})
+_COLOUR_TYPES = frozenset(
+    {b"XYZ ", b"curv", b"para", b"mft1", b"mft2", b"mAB ", b"mBA ", b"sf32", b"chrm", b"clrt", b"view", b"meas", b"sig "}
+)
 _FREE_HEADER = ((4, 8), (48, 56), (80, 128))  # preferred module, manufacturer and model, creator, profile id and what is reserved
 
 
@@ -24,7 +26,7 @@ def take(run: Run, dataset: Dataset, element: Element) -> None:
 
 
 def without_texts(profile: bytes) -> bytes | None:
-    """The profile with every byte zeroed that is neither its header's numbers, its tag table, nor a table of colours; None: not a profile."""
+    """The profile with nothing left but its header's numbers, its tag table and its tables of colours; None: not a profile."""
     if len(profile) < 132 or profile[36:40] != b"acsp":
         return None
     (count,) = struct.unpack_from(">I", profile, 128)

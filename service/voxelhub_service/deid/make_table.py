@@ -1,8 +1,8 @@
 """Make table.json: `python -m voxelhub_service.deid.make_table TABLE.json EDITION [NEWER.py EDITION] > table.json`.
 
-TABLE.json is a machine-readable copy of DICOM PS3.15 Table E.1-1 (a list of objects with "id", "basicProfile" and option columns).
-NEWER.py is a list of the Basic Profile alone in a newer edition (`D_TAGS = [(0x0018, 0x11BB), …]`): tags the table lacks are taken
-from it, marked with that edition; none is changed. Only tags and action codes are written: no name, no text of the standard."""
+TABLE.json is a machine-readable copy of DICOM PS3.15 Table E.1-1: a list of objects with "id", "basicProfile" and option columns.
+NEWER.py lists the Basic Profile alone in a newer edition (`D_TAGS = [(0x0018, 0x11BB), …]`): tags the table lacks are taken from
+it, marked with that edition; none is changed. Only tags and action codes are written: no name, no text of the standard."""
 
 from __future__ import annotations
 

@@ -10,7 +10,14 @@ from typing import Any
 
 import pydicom
 from pydicom import Dataset
-from pydicom.uid import UID, AllTransferSyntaxes, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    UID,
+    AllTransferSyntaxes,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
 from .elements import text_of
 
@@ -56,8 +63,10 @@ def open_dicom(source: Path) -> Opened:
         raise Directory("This is the index of a medium (DICOMDIR). The dataset does not need it.")
     for tag in _AT_LEAST:
         if tag not in dataset or not text_of(dataset.get_item(tag)).strip(" \0"):
-            raise NotWhole("The file ends before it says what it is.") if short else Unreadable(
-                "The file is not a DICOM object: it does not say which class and instance it is."
+            raise (
+                NotWhole("The file ends before it says what it is.")
+                if short
+                else Unreadable("The file is not a DICOM object: it does not say which class and instance it is.")
             )
     if short or not _complete(dataset):
         raise NotWhole("The file ends in the middle of its content.")

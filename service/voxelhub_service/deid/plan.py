@@ -134,7 +134,7 @@ def plan(profile: Profile, kind: str, strict: bool) -> Plan:
 
 
 def _settled(tag: int, vr: str | None) -> str | None:
-    """The VR an element is treated as; None where the file's and the dictionary's cannot both be right, or nobody knows the tag."""
+    """The VR an element is treated as; None: file and dictionary cannot both be right, or nobody knows the tag."""
     known = vrs_of(tag)
     if not known:
         return vr if vr and tag in table().rows and vr != "UN" else None
@@ -152,7 +152,9 @@ def _settled(tag: int, vr: str | None) -> str | None:
 
 def _technical(tag: int) -> bool:
     keyword = keyword_of(tag)
-    return f"{tag:08x}" in rules()["technical"] or keyword.endswith(("Version", "Versions", "ModelName", "CoilName", "Kernel", "SequenceName"))
+    return f"{tag:08x}" in rules()["technical"] or keyword.endswith(
+        ("Version", "Versions", "ModelName", "CoilName", "Kernel", "SequenceName")
+    )
 
 
 def _identifier(tag: int) -> bool:

@@ -1,4 +1,4 @@
-"""Private elements: removed, or kept where private.json names creator and element as harmless and the value is what it should be."""
+"""Private elements: removed, or kept where private.json names creator and element and the value is as it should be."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def _harmless(dataset: Dataset, element: Element, vr: str) -> bool:
     value = element.value
     if vr in values.NUMBER_SIZES:
         size = values.NUMBER_SIZES[vr]
-        if isinstance(value, bytes) and (len(value) % size or len(value) > 1024 or (vr in {"FL", "FD"} and steps.blunted(value, size, True) != value)):
+        if isinstance(value, bytes) and (
+            len(value) % size or len(value) > 1024 or (vr in {"FL", "FD"} and steps.blunted(value, size, True) != value)
+        ):
             return False
     elif vr == "CS":
         if not all(vocabulary.coded(each) for each in text_of(element).split("\\")):
@@ -62,7 +64,9 @@ def _harmless(dataset: Dataset, element: Element, vr: str) -> bool:
         return False
     if found == "UN" and isinstance(value, bytes):
         try:
-            dataset[element.tag] = DataElement(element.tag, vr, convert_value(vr, element._replace(VR=vr)) if element.is_raw else value)
+            dataset[element.tag] = DataElement(
+                element.tag, vr, convert_value(vr, element._replace(VR=vr)) if element.is_raw else value
+            )
         except (ValueError, TypeError, AttributeError):
             return False
     return True

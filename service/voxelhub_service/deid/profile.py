@@ -1,4 +1,4 @@
-"""Profiles: the Basic Application Level Confidentiality Profile and which of its options hold (DICOM PS3.15, Annex E.2 and E.3)."""
+"""Profiles: the Basic Application Level Confidentiality Profile and its options (DICOM PS3.15, E.2 and E.3)."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ PROFILES = {
 
 
 def load(name_or_json: str) -> Profile:
-    """A profile by its name, or from a JSON object {"name": …, "base"?: a name, option: true|false …}. ValueError says what is wrong."""
+    """A profile by its name, or from a JSON object {"name", "base": a profile's name, option: true|false …}; else ValueError."""
     if name_or_json in PROFILES:
         return PROFILES[name_or_json]
     if not name_or_json.lstrip().startswith("{"):

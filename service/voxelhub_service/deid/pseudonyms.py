@@ -11,7 +11,8 @@ import hmac
 import re
 from functools import lru_cache
 
-WELL_KNOWN = re.compile(r"1\.2\.840\.10008\.[0-9.]{1,26}")  # what DICOM itself names; longer ones are instances of careless makers
+# What DICOM itself names; longer ones are instances of careless makers.
+WELL_KNOWN = re.compile(r"1\.2\.840\.10008\.[0-9.]{1,26}")
 LONGEST_SHIFT = 3650  # days
 _CACHED = 65536
 
@@ -29,7 +30,7 @@ class Key:
     @classmethod
     def of_project(cls, root: bytes, project_id: str) -> Key:
         """The key of one project, derived from the installation's root key."""
-        return cls(hmac.new(root, b"project\0" + project_id.encode(), hashlib.sha256).digest())
+        return cls(project_secret(root, project_id))
 
     def __repr__(self) -> str:
         return "Key(hidden)"
@@ -66,6 +67,11 @@ class Key:
         name = domain.encode()
         message = len(name).to_bytes(4, "big") + name + value.encode("utf-8", "surrogatepass")
         return hmac.new(self._secret, message, hashlib.sha256).digest()
+
+
+def project_secret(root: bytes, project_id: str) -> bytes:
+    """What the key of a project is made of; whoever has it can make that project's pseudonyms, and no other's."""
+    return hmac.new(root, b"project\0" + project_id.encode(), hashlib.sha256).digest()
 
 
 def _plain(identifier: str) -> str:

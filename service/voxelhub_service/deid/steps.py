@@ -44,7 +44,7 @@ Take = Callable[[Run, Dataset, Element], None]
 
 @dataclass(frozen=True)
 class Step:
-    """`take` acts on the element; where `descends` is set ("" as the parent, "strict" with dummies for texts) its items are walked instead."""
+    """`take` acts on the element. Where `descends` is set, its items are walked instead: "" as the parent's, "strict" with dummies."""
 
     take: Take
     descends: str | None = None
@@ -168,7 +168,12 @@ def coded(otherwise: Take) -> Take:
             otherwise(run, dataset, element)
             return
         run.count(element, "C")
-        put_text(dataset, element, "\\".join(text.strip(" \0") if good else "OTHER" for good, text in zip(fine, texts, strict=True)), "CS")
+        put_text(
+            dataset,
+            element,
+            "\\".join(text.strip(" \0") if good else "OTHER" for good, text in zip(fine, texts, strict=True)),
+            "CS",
+        )
 
     return take
 
@@ -207,7 +212,7 @@ def identifier(vr: str) -> Take:
 
 
 def numbers(vr: str, most: int | None) -> Take:
-    """Binary numbers stay where their length is right. Runs of letters among them are broken up: below the precision of floats, else removed."""
+    """Binary numbers stay where their length is right and no run of letters stands in them; floats are blunted instead."""
     size = values.NUMBER_SIZES.get(vr) or values.BULK_SIZES[vr]
 
     def take(run: Run, dataset: Dataset, element: Element) -> None:

@@ -1,7 +1,7 @@
 """Clean descriptors: a text keeps the words of a closed vocabulary (words.txt), measures with a unit, and short technical tokens.
 
-Everything else falls away, so that what is left is ASCII in every character set. `veto` are words of persons' names in the same object:
-they fall away even where they are ordinary words (a patient called Sharp)."""
+Everything else falls away, so that what is left is ASCII in every character set. `veto` are words of persons' names in the same
+object: they fall away even where they are ordinary words (a patient called Sharp)."""
 
 from __future__ import annotations
 
@@ -17,13 +17,16 @@ _UNITS = (
 )
 _MEASURE = re.compile(rf"\d{{1,4}}(?:\.\d{{1,4}})?(?:{_UNITS})(?:2|3)?", re.IGNORECASE)
 _SIZES = re.compile(r"\d{1,4}(?:\.\d{1,3})?(?:x\d{1,4}(?:\.\d{1,3})?){1,2}(?:mm|cm)?", re.IGNORECASE)
-_TOKENS = re.compile(r"[ctlsv]\d{1,2}|b-?\d{1,4}|t[12](?:\*|star)?|[1-9]d|p\d|te\d{1,4}|tr\d{1,5}|fa\d{1,3}|ti\d{1,4}|pi\d|[lr]\d", re.IGNORECASE)
+_TOKENS = re.compile(
+    r"[ctlsv]\d{1,2}|b-?\d{1,4}|t[12](?:\*|star)?|[1-9]d|p\d|te\d{1,4}|tr\d{1,5}|fa\d{1,3}|ti\d{1,4}|pi\d|[lr]\d", re.IGNORECASE
+)
 _AROUND = re.compile(r"((?:t1|t2|pd|[23]d)?)([a-z]+?)((?:\d{1,2}|[23]d)?)", re.IGNORECASE)
 _UNIT = re.compile(rf"(?:{_UNITS})(?:2|3)?", re.IGNORECASE)
 _SMALL = re.compile(r"\d{1,2}")
 # Models, versions, kernels, sequences: version numbers and short mixed tokens as well.
 _VERSION = re.compile(
-    r"[vr]?\d{1,4}(?:\.\d{1,5}){1,4}[a-z]?|[a-z]{1,2}\d{1,3}[a-z]{0,2}\d?|\d{1,3}[a-z]{1,2}\d?|[a-z]{1,2}\d{1,4}|20[0-2]\d[a-z]?|[a-z]{1,3}", re.IGNORECASE
+    r"[vr]?\d{1,4}(?:\.\d{1,5}){1,4}[a-z]?|[a-z]{1,2}\d{1,3}[a-z]{0,2}\d?|\d{1,3}[a-z]{1,2}\d?|[a-z]{1,2}\d{1,4}|20[0-2]\d[a-z]?|[a-z]{1,3}",
+    re.IGNORECASE,
 )
 _NUMBER = re.compile(r"\d{1,4}")
 _SINGLES = frozenset("abcdefhilmprstxyz")
@@ -51,7 +54,8 @@ def terms() -> frozenset[str]:
 @lru_cache(16384)
 def clean(text: str, veto: frozenset[str] = frozenset(), technical: bool = False) -> str:
     """`text` with only what the vocabulary allows; "" where nothing is left. Text that needs no change comes back as it was."""
-    kept, dropped, last, at = [], False, "", 0
+    kept: list[str] = []
+    dropped, last, at = False, "", 0
     pieces = list(_PIECE.finditer(text.strip(" \0")))
     for number, found in enumerate(pieces):
         piece = found.group()
@@ -85,7 +89,11 @@ def _allowed(piece: str, veto: frozenset[str], technical: bool, last: str, follo
         return (bare in _SINGLES or technical) and len(last) != 1  # no name spelt letter by letter
     if not bare or bare in {"w/o", "w/wo"}:
         return True
-    if bare in words() or (technical and (bare in makers() or bare.upper() in terms())) or _measures(bare, piece, last, following):
+    if (
+        bare in words()
+        or (technical and (bare in makers() or bare.upper() in terms()))
+        or _measures(bare, piece, last, following)
+    ):
         return True
     around = _AROUND.fullmatch(bare)
     if around and (around[1] or around[3]) and len(around[2]) > 1 and around[2] in words() and around[2] not in veto:
@@ -105,7 +113,8 @@ def _measures(bare: str, piece: str, last: str, following: str) -> bool:
 @lru_cache(8192)
 def _coded_word(word: str) -> bool:
     return word.isascii() and (
-        word.upper() in terms() or bool(re.fullmatch(r"[A-Z]{0,2}\d{1,3}[A-Z]?|\d{1,4}|[APRLHF]{1,3}|\d{1,3}(?:IN|CM)X\d{1,3}(?:IN|CM)|", word))
+        word.upper() in terms()
+        or bool(re.fullmatch(r"[A-Z]{0,2}\d{1,3}[A-Z]?|\d{1,4}|[APRLHF]{1,3}|\d{1,3}(?:IN|CM)X\d{1,3}(?:IN|CM)|", word))
     )
 
 
@@ -114,7 +123,9 @@ def _plain(text: str) -> bool:
 
 
 def _ascii(text: str) -> str:
-    return "".join(character for character in text if character.isascii() and (character.isprintable() or character in "\t\r\n\f"))
+    return "".join(
+        character for character in text if character.isascii() and (character.isprintable() or character in "\t\r\n\f")
+    )
 
 
 def _read(name: str) -> frozenset[str]:

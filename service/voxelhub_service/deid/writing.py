@@ -1,4 +1,4 @@
-"""Writing a data set with its raw values as they are: an order of magnitude less work than decoding and encoding each (PS3.5, 7; PS3.10, 7)."""
+"""Writing a data set with its raw values as they are, which spares decoding and encoding each (PS3.5, 7; PS3.10, 7)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,12 @@ def _elements(dataset: Dataset, implicit: bool, little: bool) -> Iterator[bytes]
         if tag == 0x00020000:
             continue
         element = dataset.get_item(tag)
-        if element.is_raw and element.is_implicit_VR == implicit and element.is_little_endian == little and (implicit or element.VR):
+        if (
+            element.is_raw
+            and element.is_implicit_VR == implicit
+            and element.is_little_endian == little
+            and (implicit or element.VR)
+        ):
             yield from _raw(element, implicit, order)
         elif element.VR == "SQ" and not element.is_raw:
             yield from _sequence(element, implicit, little, order)
