@@ -197,7 +197,8 @@ def test_other_scanners_slides_are_held(tmp_path: Path, more: dict[int, tuple[in
 def test_microscopes_xml_keeps_sizes_only() -> None:
     text = (
         f'<?xml version="1.0"?><OME Creator="{TOKEN}"><Experimenter UserName="{TOKEN}"/><Image Name="{TOKEN}">'
-        f'<AcquisitionDate>2020</AcquisitionDate><Pixels ID="{TOKEN}" DimensionOrder="XYCZT" Type="uint8" SizeX="512" SizeY="256" '
+        f'<AcquisitionDate>2020</AcquisitionDate>'
+        f'<Pixels ID="{TOKEN}" DimensionOrder="XYCZT" Type="uint8" SizeX="512" SizeY="256" '
         f'SizeZ="2" SizeC="3" SizeT="1" PhysicalSizeX="0.25" PhysicalSizeXUnit="µm" Extra="{TOKEN}">'
         '<Channel ID="Channel:0:0" SamplesPerPixel="3"/></Pixels></Image></OME>'
     )

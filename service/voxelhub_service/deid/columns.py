@@ -9,9 +9,11 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
+from typing import NamedTuple
 
 from . import vocabulary
-from .dates import is_date
+from .dates import is_date, order
 from .decoding import words
 
 
@@ -161,6 +163,40 @@ def plain_heading(heading: str) -> bool:
     return True
 
 
+class Sort(Enum):
+    MISSING, NUMBER, LONG, DATE, TEXT = range(5)
+
+
+class Look(NamedTuple):
+    what: Sort
+    found: str | None = None  # a pattern that is personal wherever it stands
+    person: bool = False
+    spaced: bool = False
+    digit: bool = False
+    short: bool = True
+    day_first: bool | None = None
+
+
+@lru_cache(16384)
+def look(value: str) -> Look:
+    """One value by itself."""
+    value = value.strip()
+    if value.lower() in MISSING:
+        return Look(Sort.MISSING)
+    if NUMBER.fullmatch(value) and not (len(value) == 8 and is_date(value)):
+        return Look(Sort.LONG if LONG.fullmatch(value) else Sort.NUMBER)
+    if is_date(value):
+        return Look(Sort.DATE, day_first=order(value))
+    return Look(
+        Sort.TEXT,
+        next((kind for kind, pattern in PATTERNS if pattern.search(value)), None),
+        PERSON.fullmatch(value) is not None,
+        any(character.isspace() for character in value),
+        any(character.isdigit() for character in value),
+        len(value) <= LONGEST_CATEGORY and len(value.split()) <= 5,
+    )
+
+
 @dataclass
 class Column:
     heading: str
@@ -177,32 +213,31 @@ class Column:
     many: bool = False
     found: str | None = None  # a pattern that is personal wherever it stands
 
-    def add(self, value: str) -> None:
-        value = value.strip()
-        if value.lower() in MISSING:
-            return
+    def add(self, value: str) -> bool | None:
+        """Whether the day stands before the month in this value, if it tells."""
+        seen = look(value)
+        if seen.what is Sort.MISSING:
+            return None
         self.values += 1
-        if value[:80] in self.distinct or len(self.distinct) < MOST_CATEGORIES:
-            self.distinct[value[:80]] += 1
+        short = value.strip()[:80]
+        if short in self.distinct or len(self.distinct) < MOST_CATEGORIES:
+            self.distinct[short] += 1
         else:
             self.many = True
-        if is_date(value):
+        if seen.what is Sort.DATE:
             self.dates += 1
-        elif NUMBER.fullmatch(value):
-            self.numbers += 1
-            if LONG.fullmatch(value):
-                self.long_numbers += 1
-                self.lengths.add(len(value))
+        elif seen.what is Sort.TEXT:
+            self.found = self.found or seen.found
+            self.persons += seen.person
+            self.spaced += seen.spaced
+            self.digits += seen.digit
+            self.short = self.short and seen.short
         else:
-            self._add_text(value)
-
-    def _add_text(self, value: str) -> None:
-        if self.found is None:
-            self.found = next((kind for kind, pattern in PATTERNS if pattern.search(value)), None)
-        self.persons += PERSON.fullmatch(value) is not None
-        self.spaced += any(character.isspace() for character in value)
-        self.digits += any(character.isdigit() for character in value)
-        self.short = self.short and len(value) <= LONGEST_CATEGORY and len(value.split()) <= 5
+            self.numbers += 1
+            if seen.what is Sort.LONG:
+                self.long_numbers += 1
+                self.lengths.add(len(short))
+        return seen.day_first
 
     def kind(self) -> tuple[Kind, str]:
         """And, for a personal column, the kind of what it holds."""

@@ -108,8 +108,7 @@ def _judged(source: Path) -> Judged:
             if len(row) > len(found):
                 raise unreadable(WHAT, f"Row {number + 1} of the table has more values than there are columns.")
             for column, order, value in zip(found, orders, row, strict=False):
-                column.add(value)
-                if (told := dates.order(value.strip())) is not None:
+                if (told := column.add(value)) is not None:
                     order.add(told)
     if headed and any(column.heading.strip() in column.distinct for column in found if column.heading.strip()):
         # A first row whose words come again below is no heading.
