@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydicom import Dataset
 
 from . import marks
 from .elements import put_bytes, text_of
-from .encapsulated import without_comments
 from .engine import clean_dataset, what_is
 from .opening import Directory, NotWhole, Opened, Unreadable, open_dicom
 from .outcome import Finding, Held, Outcome, Released
+from .pixels import clean_pixels
 from .profile import Profile
 from .pseudonyms import Key
 from .writing import write_file
@@ -27,9 +26,9 @@ _VOICES = (f"{_STORAGE}9.4.1", f"{_STORAGE}9.4.2")
 _VIDEO = tuple(f"1.2.840.10008.1.2.4.{number}" for number in range(100, 109))
 _DOCUMENT = 0x00420011
 _PIXELS = 0x7FE00010
+_ENCAPSULATED = 0xFFFFFFFF  # the length of compressed pixels
 _AGAIN = "Copy or export it again."
 _EXPORT = "Export it again as a DICOM file, or leave it out."
-_SHORT_STREAM = "The compressed pixels of this file are not complete."
 _FEW_PIXELS = "The file has fewer pixels than its header says."
 _LOOK = "Ask a data steward to look at it, or leave it out."
 
@@ -56,9 +55,9 @@ def clean_dicom(
     broken = _pixels_in_order(dataset)
     if broken is not None:
         return broken
-    seen = _seen(dataset, profile, finder, waived)
-    if seen.held is not None:
-        return seen.held
+    seen = clean_pixels(dataset, profile=profile, finder=finder, waived=waived)
+    if seen.kind == "hold":
+        return Held(seen.code, seen.reason, what_is(dataset), tuple(seen.findings), seen.releasable, seen.fix)
     path = _path(dataset, key)
     document = dataset.get_item(_DOCUMENT) if _DOCUMENT in dataset else None
     report = clean_dataset(dataset, key=key, profile=profile)
@@ -66,21 +65,13 @@ def clean_dicom(
         dataset[_DOCUMENT] = document  # a steward has read it
     if held is not None:
         report.findings.append(Finding("waived", held.code))
-    report.pixels = seen.pixels
+    report.pixels = seen.kind
     report.findings += seen.findings
-    if seen.pixels in {"read", "masked"}:
-        report.codes = marks.write_codes(dataset, sorted({*report.codes, marks.CLEAN_PIXELS}))
+    if seen.codes:
+        report.codes = marks.write_codes(dataset, sorted({*report.codes, *seen.codes}))
     with target.open("wb") as out:
         write_file(out, dataset, implicit=opened.implicit, little=opened.little)
     return Released(path, report)
-
-
-def _seen(dataset: Dataset, profile: Profile, finder: TextFinder | None, waived: bool) -> Any:
-    try:  # until pixels.py has landed
-        from .pixels import clean_pixels
-    except ImportError:
-        return SimpleNamespace(held=None, pixels="untouched", findings=[])
-    return clean_pixels(dataset, profile=profile, finder=finder, waived=waived)
 
 
 def _held(opened: Opened) -> Held | None:
@@ -97,19 +88,12 @@ def _held(opened: Opened) -> Held | None:
 
 
 def _pixels_in_order(dataset: Dataset) -> Held | None:
-    """Pixel bytes are as many as the header says (what follows them is cut off), or a compressed stream without comments."""
+    """Pixel bytes are as many as the header says ; what follows them is cut off."""
     if _PIXELS not in dataset:
         return None
     element = dataset.get_item(_PIXELS)
     value = element.value
-    if not element.is_raw or not value:
-        return None
-    if element.length == 0xFFFFFFFF:
-        clean = without_comments(value)
-        if clean is None:
-            return Held("not_whole", _SHORT_STREAM, what_is(dataset), releasable=False, fix=_AGAIN)
-        if clean is not value:
-            dataset[_PIXELS] = element._replace(value=clean)
+    if not element.is_raw or not value or element.length == _ENCAPSULATED:
         return None
     expected = _expected(dataset)
     if expected is not None and len(value) < expected:

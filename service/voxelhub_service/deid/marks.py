@@ -16,10 +16,9 @@ from .table import table
 
 _CODES = 0x00120064
 BASIC = "113100"
-CLEAN_PIXELS = "113101"
 _MEANINGS = {
     BASIC: "Basic Application Confidentiality Profile",
-    CLEAN_PIXELS: "Clean Pixel Data Option",
+    "113101": "Clean Pixel Data Option",
     "113102": "Clean Recognizable Visual Features Option",
     "113103": "Clean Graphics Option",
     "113104": "Clean Structured Content Option",

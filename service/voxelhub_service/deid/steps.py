@@ -44,7 +44,7 @@ Take = Callable[[Run, Dataset, Element], None]
 
 @dataclass(frozen=True)
 class Step:
-    """`take` acts on the element. Where `descends` is set, its items are walked instead: "" as the parent's, "strict" with dummies."""
+    """`take` acts on the element. Where `descends` is set, its items are walked instead: "" as the parent's, "strict" dummies."""
 
     take: Take
     descends: str | None = None

@@ -1,4 +1,4 @@
-"""What a value of each VR may look like, and a valid dummy for it (DICOM PS3.5, 6.2). What breaks its grammar may hide anything."""
+"""What a value of each VR may look like, and a valid dummy for it (DICOM PS3.5, 6.2). What breaks it may hide anything."""
 
 from __future__ import annotations
 

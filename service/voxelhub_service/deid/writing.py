@@ -42,6 +42,8 @@ def _elements(dataset: Dataset, implicit: bool, little: bool) -> Iterator[bytes]
             yield from _raw(element, implicit, order)
         elif element.VR == "SQ" and not element.is_raw:
             yield from _sequence(element, implicit, little, order)
+        elif element.VR in {"OB", "OW"} and not element.is_raw and isinstance(element.value, bytes):
+            yield from _bulk(element, implicit, order)
         else:
             yield _encoded(dataset, dataset[tag], implicit, little)
 
@@ -55,6 +57,18 @@ def _raw(element: Any, implicit: bool, order: str) -> Iterator[bytes]:
     yield value
     if undefined:
         yield struct.pack(order + "HHI", _DELIMITER >> 16, _DELIMITER & 0xFFFF, 0)
+
+
+def _bulk(element: Element, implicit: bool, order: str) -> Iterator[bytes]:
+    """Decoded bulk bytes, which are large: pixels that were looked at."""
+    value = element.value
+    length = _UNDEFINED if element.is_undefined_length else len(value) + len(value) % 2
+    yield _header(element.tag, element.VR, length, implicit, order)
+    yield value
+    if element.is_undefined_length:
+        yield struct.pack(order + "HHI", _DELIMITER >> 16, _DELIMITER & 0xFFFF, 0)
+    elif len(value) % 2:
+        yield b"\0"
 
 
 def _sequence(element: Element, implicit: bool, little: bool, order: str) -> Iterator[bytes]:
