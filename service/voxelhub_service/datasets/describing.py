@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .vocabulary import vocabulary
+
+if TYPE_CHECKING:
+    from .series import Instance
+    from .sniff import Seen
 
 Pair = tuple[str | None, str | None]
 Choice = Pair | Mapping[str, Pair] | None
@@ -27,20 +31,27 @@ class Description:
 
 
 def describe(root: Path, paths: Sequence[str]) -> list[Description]:
-    """Looks into each file; raises Problem for one that is not whole. Each path belongs to exactly one entry."""
-    from . import series, sniff
+    """Looks into each file; raises Problem for one that is not whole. Only for bytes that the caller trusts: it parses here."""
+    from . import sniff
+
+    return arrange({path: sniff.sniff(root / path, path) for path in paths})
+
+
+def arrange(seen: Mapping[str, Seen | Instance]) -> list[Description]:
+    """From what each file is to the entries; each path belongs to exactly one."""
+    from . import series
 
     found: list[Description] = []
-    instances: list[series.Instance] = []
-    twice = _ambiguous(paths)
-    for path in sorted(paths):
-        seen = sniff.sniff(root / path, path)
-        if isinstance(seen, series.Instance):
-            instances.append(seen)
+    instances: list[Instance] = []
+    twice = _ambiguous(list(seen))
+    for path in sorted(seen):
+        one = seen[path]
+        if isinstance(one, series.Instance):
+            instances.append(one)
             continue
         name = path if PurePosixPath(path).name in twice else PurePosixPath(path).name
-        found.append(Description(name[-200:], path, seen.kind, seen.data_type, seen.file_format, [path], seen.meta))
-    return series.group(instances, paths) + found
+        found.append(Description(name[-200:], path, one.kind, one.data_type, one.file_format, [path], one.meta))
+    return series.group(instances, list(seen)) + found
 
 
 def applied(entries: Sequence[Description], choice: Choice) -> list[Description]:

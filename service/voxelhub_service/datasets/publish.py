@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from ..checkpoints import reached
 from ..context import Context
 from ..database import reading, writing
-from ..errors import invalid
+from ..errors import conflict, invalid
 from ..models import Dataset, DatasetVersion, Project
 from . import manifest, names, registering, storage
 from .describing import Choice, Description, applied, describe
@@ -72,6 +72,9 @@ def publish(
     with _lock(context):
         undo_locked(context)
         target = _target(context, project, title)
+        if staged is not None and staged.base is not None and target.number != staged.base + 1:
+            raise conflict("base_moved", "Another version of this dataset appeared while this one was being prepared.",
+                           "Bring the files in again.")
         _rename(context, run_id, source, target, listing)
         try:
             version = _register(context, target, order, begin, finish)
@@ -93,7 +96,8 @@ def undo(context: Context, run_id: str) -> None:
     """After a run ended without a version: nothing of it stays in the project or in staging. Idempotent."""
     with _lock(context):
         undo_locked(context)
-    storage.remove_tree(context.settings.staging_dir / run_id)
+    for ending in ("", ".work", ".held"):
+        storage.remove_tree(context.settings.staging_dir / f"{run_id}{ending}")
     staged_path(context, run_id).unlink(missing_ok=True)
 
 

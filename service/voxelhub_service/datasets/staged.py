@@ -1,4 +1,4 @@
-"""What the import's child process hands to the publisher: verified digests, what the content is and what is held, or why it failed."""
+"""What an import's own process hands to the publisher: verified digests, what the content is, what is held, or why it failed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ class Staged:
     digests: dict[str, Verified]
     entries: list[Description] | None
     held: list[HeldFile] = field(default_factory=list)
-    base: int | None = None  # number of the version that it follows
+    base: int | None = None  # number of the version whose files it also holds, 0 for none; None where it adds to nothing
+    duplicates: int = 0  # files that arrived and whose content lies at the same path already
 
 
 def staged_path(context: Context, run_id: str) -> Path:
@@ -52,7 +53,7 @@ def write_staged(context: Context, run_id: str, staged: Staged) -> None:
         "digests": {path: [one.size, one.mtime_ns, one.sha256] for path, one in staged.digests.items()},
         "entries": [asdict(one) for one in staged.entries or []],
         "held": [asdict(one) for one in staged.held],
-        "base": staged.base,
+        "base": staged.base, "duplicates": staged.duplicates,
     })
 
 
@@ -66,4 +67,4 @@ def read_staged(context: Context, run_id: str) -> Staged | None:
         return None
     digests = {path: Verified(*one) for path, one in raw["digests"].items()}
     held = [HeldFile(**one) for one in raw["held"]]
-    return Staged(digests, [Description(**one) for one in raw["entries"]], held, raw["base"])
+    return Staged(digests, [Description(**one) for one in raw["entries"]], held, raw["base"], raw["duplicates"])

@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
@@ -19,6 +20,7 @@ from ..context import Context, emit
 from ..database import reading, writing
 from ..errors import conflict, invalid, not_found
 from ..identity.actor import Actor
+from ..imports import order
 from ..models import Project, Reservation, Run, Upload, UploadFile, new_id, utcnow
 from ..policy.authorize import require
 from ..projects.quota import reserve
@@ -31,20 +33,12 @@ from .vocabulary import vocabulary
 
 log = logging.getLogger(__name__)
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
-CLINICAL = (
-    "clinical_door",
-    "This project is clinical: data comes in only through the clinical door, which removes what identifies patients, "
-    "and that is not built yet.",
-    "Choose an open project, or ask an administrator to open this one.",
-)
 
 
 def target_project(session: Session, actor: Actor, name: str) -> Project:
     project = project_by_name(session, name)
     require(actor, "upload.write", project)
     assert project is not None
-    if not project.open:
-        raise conflict(*CLINICAL)
     return project
 
 
@@ -58,17 +52,20 @@ def create_upload(context: Context, actor: Actor, wanted: UploadIn, key: str | N
         project = target_project(session, actor, wanted.project)
         if key and (known := session.get(Upload, upload_id)) is not None:
             return known
-        held = storage.held(session, context, project, {f.sha256 for f in wanted.files if f.sha256})
+        clinical = not project.open
+        held = {} if clinical else storage.held(session, context, project, {f.sha256 for f in wanted.files if f.sha256})
     tus.check_room(context)
     folder = tus.upload_folder(context, upload_id)
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True, mode=0o700)
     tus.mark_boot(folder)
     files = _file_rows(context, upload_id, wanted, held)
+    if clinical:
+        _seal_names(folder, files)
     try:
         with writing(context.engine) as session:
             if (known := session.get(Upload, upload_id)) is not None:
                 return known
-            upload = _register(context, session, actor, upload_id, wanted, files)
+            upload = _register(context, session, actor, upload_id, wanted, files, clinical)
     except BaseException:
         with reading(context.engine) as session:
             if session.get(Upload, upload_id) is None:  # the same key in another request may have made it meanwhile
@@ -90,6 +87,16 @@ def _file_rows(context: Context, upload_id: str, wanted: UploadIn, held: dict[st
     return rows
 
 
+def _seal_names(folder: Path, files: list[dict[str, Any]]) -> None:
+    """A clinical file's name may name a patient: the database gets a number, the name stays with the bytes."""
+    names_by_number = {}
+    for position, row in enumerate(files, 1):
+        row_number = order.number(position)
+        names_by_number[row_number], row["path"] = row["path"], row_number
+    order.write(folder, order.Order(names=names_by_number))
+    storage.sync_folder(folder)
+
+
 def _take(source: Any, target: Any) -> bool:
     """A link of its own, so that deleting the dataset meanwhile takes nothing away."""
     try:
@@ -104,15 +111,19 @@ def _take(source: Any, target: Any) -> bool:
 
 
 def _register(
-    context: Context, session: Session, actor: Actor, upload_id: str, wanted: UploadIn, files: list[dict[str, Any]]
+    context: Context, session: Session, actor: Actor, upload_id: str, wanted: UploadIn, files: list[dict[str, Any]],
+    clinical: bool,
 ) -> Upload:
     project = target_project(session, actor, wanted.project)
+    if not clinical and not project.open:
+        raise conflict("project_changed", "This project has just become clinical.", "Try again.")
     missing = sum(file["size"] - file["committed"] for file in files)
     expires = utcnow() + timedelta(seconds=context.settings.upload_expiry)
     reserve(session, project, f"upload:{upload_id}", missing, expires)
     upload = Upload(
         id=upload_id, project_id=project.id, owner=actor.name, dataset_name="", title=wanted.title, data_type=wanted.data_type,
-        file_format=wanted.file_format, unpack=wanted.unpack, source=wanted.source, expires_at=expires,
+        file_format=wanted.file_format, unpack=wanted.unpack, source=wanted.source, mode=wanted.mode, clinical=clinical,
+        expires_at=expires,
     )
     session.add(upload)
     session.flush()
@@ -176,8 +187,8 @@ def complete(context: Context, actor: Actor, upload_id: str) -> Run:
             return session.get_one(Run, upload.run_id)
         must_be_open(upload)
         project = session.get_one(Project, upload.project_id)
-        if not project.open:
-            raise conflict(*CLINICAL)
+        if not upload.clinical and not project.open:
+            raise conflict("project_changed", "This project has become clinical since the upload began.", "Upload the files again.")
         run = Run(
             number=next_number(session, project.id),
             project_id=project.id,
@@ -257,11 +268,12 @@ def upload_out(context: Context, session: Session, upload: Upload) -> UploadOut:
     project = session.get_one(Project, upload.project_id)
     rows = session.scalars(select(UploadFile).where(UploadFile.upload_id == upload.id).order_by(UploadFile.path))
     live = upload.state == "open"
+    known = order.read(tus.upload_folder(context, upload.id)).names if upload.clinical else {}
     files = []
     for row in rows:
         offset = tus.offset_of(context, row) if live and row.committed < row.size else row.committed
         present = row.size == 0 or (live and row.committed == row.size and _is_linked(context, row))
-        files.append(UploadFileOut(id=row.id, path=row.path, size=row.size, offset=offset, present=present))
+        files.append(UploadFileOut(id=row.id, path=known.get(row.path, row.path), size=row.size, offset=offset, present=present))
     return UploadOut(
         id=upload.id, project=project.name, title=upload.title, state=upload.state, reason=upload.reason, run_id=upload.run_id,  # type: ignore[arg-type]
         created_at=upload.created_at, expires_at=upload.expires_at, size=sum(f.size for f in files),

@@ -9,10 +9,13 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from ..context import Context
-from ..database import reading
+from ..database import reading, writing
 from ..datasets.publish import Choice, publish, undo
+from ..datasets.staged import Staged, read_staged
+from ..errors import conflict
 from ..executors.folder import RunFolder, read_json
-from ..models import DatasetVersion, Run, Upload
+from ..imports import quarantine
+from ..models import DatasetVersion, Project, Run, Upload
 from .endings import end_run
 from .lease import LeaseLost, WorkerLease
 from .results import find_results, link_results
@@ -39,25 +42,49 @@ def publish_run(context: Context, lease: WorkerLease, run_id: str) -> None:
         run = session.get_one(Run, run_id)
         upload = session.get(Upload, run.upload_id) if run.upload_id else None
     exit_code = read_json(RunFolder(context.settings.runs_dir / run_id).status).get("exit_code")
+    staged = read_staged(context, run_id) if run.kind == "import" else None
+    held = staged.held if staged else []
+    if held:
+        quarantine.place(context, run_id)
 
-    def finish(session: Session, version: DatasetVersion) -> None:
+    def finish(session: Session, version: DatasetVersion | None) -> None:
         row = session.get_one(Run, run_id)
         session.refresh(row)
         if not lease.held(session):
             raise LeaseLost
         if row.wanted == "cancel":
             raise Cancelled
-        end_run(context, session, row, "succeeded", "", version=version, exit_code=exit_code)
+        if upload is not None:
+            _same_door(session, upload)
+            quarantine.register(context, session, row, upload, held)
+        end_run(context, session, row, "succeeded", _summary(staged), version=version, exit_code=exit_code)
 
+    if staged is not None and held and not staged.digests:
+        with writing(context.engine) as session:
+            finish(session, None)
+        return
     parcel = _import_parcel(context, run, upload) if run.kind == "import" else _tool_parcel(context, run)
     publish(context, run_id, parcel.source, project_id=run.project_id, title=parcel.title, created_by=run.owner,
             execution=parcel.execution, choice=parcel.choice, finish=finish)
 
 
+def _same_door(session: Session, upload: Upload) -> None:
+    """A project that became clinical while an import was on its way takes nothing in that was not cleaned."""
+    if not upload.clinical and not session.get_one(Project, upload.project_id).open:
+        raise conflict("project_changed", "The project became clinical while this import was on its way.", "Bring the files in again.")
+
+
+def _summary(staged: Staged | None) -> str:
+    """What the door did, for an import that held something back."""
+    if staged is None or not staged.held:
+        return ""
+    waiting = f"{len(staged.held)} {'file waits' if len(staged.held) == 1 else 'files wait'} in quarantine"
+    return f"Nothing was released: {waiting}." if not staged.digests else f"All but what waits is in: {waiting}."
+
+
 def _import_parcel(context: Context, run: Run, upload: Upload | None) -> Parcel:
     title = upload.title if upload else run.title
-    choice = (upload.data_type, upload.file_format) if upload else None
-    return Parcel(staged_folder(context, run.id), title, "", choice)
+    return Parcel(staged_folder(context, run.id), title, "", None)
 
 
 def _tool_parcel(context: Context, run: Run) -> Parcel:
@@ -81,6 +108,8 @@ def tidy(context: Context, run_id: str) -> None:
     for gone in (folder.inputs, folder.path / "inputs.part", folder.path / "tmp"):
         shutil.rmtree(gone, ignore_errors=True)
     undo(context, run_id)  # of a version that was registered it drops only the journal
+    if run is not None and run.kind == "import":
+        quarantine.forget(context, run_id)
     if run is not None and run.upload_id:
         shutil.rmtree(context.settings.uploads_dir / run.upload_id, ignore_errors=True)
     (folder.path / "open").unlink(missing_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -140,7 +140,8 @@ class Reconciler:
                 taken = sum(run.kind == kind and run.state != "staging_out" for run in going)
                 if taken < slots:
                     waiting = select(Run).where(Run.state == "queued", Run.wanted == "run", Run.kind == kind)
-                    going += session.scalars(waiting.order_by(Run.created_at, Run.number).limit(slots - taken))
+                    queue = session.scalars(waiting.order_by(Run.created_at, Run.number))
+                    going += _without_rivals(going, queue, slots - taken) if kind == "import" else list(queue)[:slots - taken]
         return going + cancelled
 
     def _move(self, run: Run, step: Step, process: Observation) -> None:
@@ -236,6 +237,18 @@ class Reconciler:
 
     def _folder(self, run_id: str) -> Path:
         return self.context.settings.runs_dir / run_id
+
+
+def _without_rivals(going: Sequence[Run], waiting: Iterable[Run], slots: int) -> list[Run]:
+    """Imports into the same dataset take turns: each begins with the version that the one before it made."""
+    taken = {(run.project_id, run.output_dataset) for run in going if run.kind == "import"}
+    found: list[Run] = []
+    for run in waiting:
+        target = (run.project_id, run.output_dataset)
+        if len(found) < slots and target not in taken:
+            taken.add(target)
+            found.append(run)
+    return found
 
 
 def sentence(error: BaseException | None) -> str:

@@ -100,9 +100,9 @@ def stage_in(context: Context, executor: Executor, registry: Registry, run_id: s
 
 
 def import_job(run_id: str, folder: RunFolder) -> Job:
-    """Our own code over bytes that nobody checked yet: not sandboxed from the state folder, but a process of its own."""
+    """The coordinator of the door: trusted, in a process of its own. Its workers, which parse the bytes, are sandboxed."""
     return Job(
-        command=[sys.executable, "-m", "voxelhub_service.datasets.importing", run_id], environ={}, cwd="/",
+        command=[sys.executable, "-m", "voxelhub_service.imports.importing", run_id], environ={}, cwd="/",
         outputs=str(folder.outputs), time=IMPORT_TIME, mode="trusted",
     )
 

@@ -135,13 +135,11 @@ def create_tool_run(
 
 
 def _keep_clinical_inside(session: Session, target: Project, entries: Iterable[Entry]) -> None:
-    """What is made from clinical data is clinical: its result may not land where files can be downloaded."""
-    if not target.open:
-        return
+    """What is made from clinical data stays in its project: pseudonyms of two projects must not meet, nor leave by a download."""
     sources = session.scalars(select(Project).where(Project.id.in_({entry.project_id for entry in entries})))
-    if clinical := next((project for project in sources if not project.open), None):
+    if clinical := next((project for project in sources if not project.open and project.id != target.id), None):
         raise conflict(
-            "clinical_inputs", f"The selection holds data of the clinical project {clinical.name}; {target.name} is open.",
+            "clinical_inputs", f"The selection holds data of the clinical project {clinical.name}; what is made from it stays there.",
             f"Let the result go into {clinical.name}.",
         )
 

@@ -1,0 +1,116 @@
+"""The import's own process, the coordinator: `python -m voxelhub_service.imports.importing RUN`. It parses none of the bytes.
+
+Exit code 0: the staging folder is complete, and beside it lies what the publisher needs. 2: a sentence says why not. Whatever a
+kill leaves, the next attempt begins anew from the upload's folder.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+from pathlib import Path
+
+from ..checkpoints import reached
+from ..context import Context
+from ..database import make_engine
+from ..datasets import storage, tus
+from ..datasets.staged import read_staged, staged_path, write_failure
+from ..errors import Problem, invalid
+from ..settings import Settings, load_settings
+from . import arriving, placing, quarantine, scanning
+from .job import Bar, Job, Progress, read_job
+from .passing import pass_files
+from .workshop import Workshop
+
+FEW = 8  # files for which one worker is as quick as several
+
+def stage(context: Context, run_id: str, progress: Progress) -> Path:
+    """The folder with all that may be published of the run's upload. Idempotent; raises Problem with the reason."""
+    target = context.settings.staging_dir / run_id
+    journal = context.settings.staging_dir / f"{run_id}.journal"
+    if read_staged(context, run_id) is not None and (target.is_dir() or journal.exists()):
+        return target
+    job = read_job(context, run_id)
+    _clear(context, run_id)
+    for folder in (job.target, job.work, job.held):
+        folder.mkdir(mode=0o700)
+    arrived = arriving.fetch_all(context, job, progress)
+    bar = Bar(2 * sum(one.size for one in arrived), progress)
+    arriving.verify(arrived, bar)
+    workers = context.settings.door_workers if len(arrived) >= FEW else 1
+    with Workshop(job.bench(context.settings), workers) as shop:
+        unpacked, refused = arriving.unpack(context, job, shop, arrived, bar)
+        reached("import.unpacked")
+        clean, infected = scan(context, job, unpacked, bar)
+        result = pass_files(job, shop, clean, bar)
+        reached("import.cleaned")
+        result.held += refused + infected
+        if not result.passed and not result.held:
+            raise invalid("nothing_to_publish", "There is no file in it.", "Add files and try again.")
+        progress(0.95, "Putting the files in their places")
+        placing.place(context, job, shop, result)
+    storage.remove_tree(job.work)
+    reached("import.staged")
+    progress(1.0, "Ready to be published")
+    return target
+
+
+def scan(
+    context: Context, job: Job, arrived: list[arriving.Arrival], bar: Bar
+) -> tuple[list[arriving.Arrival], list[arriving.Stopped]]:
+    """Those that the virus scanner let pass, and those that it did not; all of them where the site has none."""
+    scanner = scanning.make_scanner(context.settings)
+    if scanner is None:
+        return arrived, []
+    passed, stopped = [], []
+    for one in arrived:
+        bar.add(0, "Looking for viruses")
+        found = scanning.refusal(scanner.scan(one.source), required=scanner.required, waived=job.order.waived)
+        if found is None:
+            passed.append(one)
+        else:
+            stopped.append(arriving.Stopped(one, found))
+    return passed, stopped
+
+
+def _clear(context: Context, run_id: str) -> None:
+    staged_path(context, run_id).unlink(missing_ok=True)
+    for name in ("", ".work"):
+        storage.remove_tree(context.settings.staging_dir / f"{run_id}{name}")
+    storage.remove_tree(quarantine.held_folder(context, run_id))
+
+
+def say(fraction: float, text: str) -> None:
+    print(f"::progress {fraction:.3f} {text}", flush=True)
+
+
+def context_of(settings: Settings) -> Context:
+    """Without the audit key: this process appends to no chain."""
+    return Context(settings, make_engine(settings.database_url), None)  # type: ignore[arg-type]
+
+
+def main(arguments: list[str]) -> int:
+    context, run_id = context_of(load_settings()), arguments[0]
+    try:
+        stage(context, run_id, say)
+    except Problem as problem:
+        return _fail(context, run_id, problem)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return _fail(context, run_id, tus.DISK_FULL)
+    return 0
+
+
+def _fail(context: Context, run_id: str, problem: Problem) -> int:
+    sentence = f"{problem.detail} {problem.fix}".strip()
+    _clear(context, run_id)
+    write_failure(context, run_id, problem.code, sentence)
+    print(f"::error {sentence}", flush=True)
+    return 2
+
+
+__all__ = ["Job", "main", "stage"]
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
