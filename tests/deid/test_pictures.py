@@ -17,6 +17,7 @@ from support.cleanable import KEY, TOKEN, WhiteFinder, jpeg_of, tissue
 from voxelhub_service.deid import jpeg, png
 from voxelhub_service.deid.outcome import Held, Released
 from voxelhub_service.deid.pictures import clean_picture
+from voxelhub_service.deid.pixels import FinderFailed
 
 
 def png_of(image: Image.Image, **named: Any) -> bytes:
@@ -127,6 +128,17 @@ def test_text_in_the_pixels_holds_a_picture(tmp_path: Path, kind: str) -> None:
         outcome, _ = cleaned(buffer.getvalue(), tmp_path, finder=finder)
         assert (outcome.code if isinstance(outcome, Held) else "") == code
         assert isinstance(cleaned(buffer.getvalue(), tmp_path, finder=finder, waived=True)[0], Released)
+
+
+def test_a_reader_that_fails_holds_the_picture(tmp_path: Path) -> None:
+    class Failing:
+        def find(self, image: np.ndarray) -> list[Any]:
+            raise FinderFailed(TOKEN)
+
+    buffer = io.BytesIO()
+    Image.fromarray(tissue(32, 32)).save(buffer, "PNG")
+    outcome, _ = cleaned(buffer.getvalue(), tmp_path, finder=Failing())
+    assert isinstance(outcome, Held) and outcome.code == "no_region_rule" and outcome.releasable and TOKEN not in repr(outcome)
 
 
 def test_text_in_the_opacity_is_seen(tmp_path: Path) -> None:

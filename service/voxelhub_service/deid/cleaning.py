@@ -36,9 +36,12 @@ def clean(
     kind = recognise.kind_of(source, name)
     try:
         outcome = _cleaned(kind, source, name, target, key=key, profile=profile, waived=waived, finder=finder)
-    except (OSError, MemoryError):
+    except OSError:
         target.unlink(missing_ok=True)
         raise
+    except MemoryError:
+        target.unlink(missing_ok=True)
+        return TOO_LARGE
     except Exception:
         # A reader's own fault costs one file, and its text may hold content: only that it happened is told.
         target.unlink(missing_ok=True)
@@ -76,6 +79,12 @@ def _cleaned(
     return HELD.get(kind, UNKNOWN)
 
 
+TOO_LARGE = Held(
+    "too_large",
+    "This file needs more memory than is set aside for cleaning one file.",
+    releasable=False,
+    fix="Split it, or ask an administrator for more memory at the door.",
+)
 UNKNOWN = Held(
     "unknown_format",
     "VoxelHub does not know this kind of file, so it cannot tell what stands in it.",
