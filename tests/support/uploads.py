@@ -64,7 +64,7 @@ class Lease:
 
 
 def import_run(context: Context, run_id: str) -> DatasetVersion | None:
-    """What the worker does with an import run: coordinator with its door workers, publisher, end of the run. None: all was held."""
+    """What the worker does with an import run: coordinator, publisher, end of the run. None: all was held."""
     stage(context, run_id, lambda fraction, text: None)
     publish_run(context, Lease(), run_id)  # type: ignore[arg-type]
     tidy(context, run_id)

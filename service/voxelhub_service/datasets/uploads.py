@@ -188,7 +188,8 @@ def complete(context: Context, actor: Actor, upload_id: str) -> Run:
         must_be_open(upload)
         project = session.get_one(Project, upload.project_id)
         if not upload.clinical and not project.open:
-            raise conflict("project_changed", "This project has become clinical since the upload began.", "Upload the files again.")
+            raise conflict("project_changed", "This project has become clinical since the upload began.",
+                           "Upload the files again.")
         run = Run(
             number=next_number(session, project.id),
             project_id=project.id,

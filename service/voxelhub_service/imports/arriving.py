@@ -17,7 +17,7 @@ from .workshop import Workshop
 
 @dataclass(frozen=True)
 class Arrival:
-    """One file. `name` is its own, with folders; `sha256` is known of what was verified or unpacked."""
+    """One file. `name` is its own, with folders; `sha256` is known of what was verified, not of what a worker unpacked."""
 
     number: int  # in this import, from 1
     source: Path
@@ -91,7 +91,7 @@ def unpack(
             storage.remove_tree(into)
             stopped.append(Stopped(one, NAMES_TOO_LONG))
             continue
-        found += [Arrival(one.number, into / member["path"], f"{folder}/{member['path']}", member["size"], member["sha256"])
+        found += [Arrival(one.number, into / member["path"], f"{folder}/{member['path']}", member["size"], None)
                   for member in answer["members"]]
         taken |= {arrival.name for arrival in found[-len(answer["members"]):]}
     return [replace(one, number=number) for number, one in enumerate(found, 1)], stopped

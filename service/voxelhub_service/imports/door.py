@@ -1,4 +1,4 @@
-"""The program inside the sandbox: `python -m voxelhub_service.imports.door`. Parses what nobody has vouched for, a file at a time.
+"""The program inside the sandbox: `python -m voxelhub_service.imports.door`. Parses what nobody vouched for, file by file.
 
 Lines of JSON: a request on standard input, its answer on standard output. The first line is the hello: `{"key": <hex> | null,
 "profile": …, "text": <folder of environments> | null}`; the key is there only for a clinical import. It knows no database, no
@@ -25,7 +25,7 @@ Cleaner = Callable[[Path, str, Path, bool], Outcome]
 
 
 def held(problem: Problem, code: str, what: str, path: str) -> Answer:
-    """A file that is not whole: in an open project a steward may let it in as a plain file. Its name stays out of the sentence."""
+    """A file that is not whole; its name stays out of the sentence."""
     sentence = problem.detail.replace(f"“{printable(path)}”", f"This {what.lower()}")
     return {"held": asdict(Held(code, sentence, what, fix=problem.fix))}
 
@@ -59,8 +59,7 @@ def clean(cleaner: Cleaner, file: Path, name: str, target: Path, waived: bool) -
     answer = look(target, outcome.path)
     if "held" in answer:  # a steward let it in as it is
         answer = {"seen": asdict(sniff.FILE)}
-    return answer | {"path": outcome.path, "report": outcome.report.to_json(), "size": target.stat().st_size,
-                     "sha256": storage.sha256_of(target)}
+    return answer | {"path": outcome.path, "report": outcome.report.to_json()}
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import sys
+import traceback
 from pathlib import Path
 
 from ..checkpoints import reached
@@ -17,7 +18,7 @@ from ..datasets import storage, tus
 from ..datasets.staged import read_staged, staged_path, write_failure
 from ..errors import Problem, invalid
 from ..settings import Settings, load_settings
-from . import arriving, placing, quarantine, scanning
+from . import arriving, base, placing, quarantine, scanning
 from .job import Bar, Job, Progress, read_job
 from .passing import pass_files
 from .workshop import Workshop
@@ -47,8 +48,10 @@ def stage(context: Context, run_id: str, progress: Progress) -> Path:
         result.held += refused + infected
         if not result.passed and not result.held:
             raise invalid("nothing_to_publish", "There is no file in it.", "Add files and try again.")
-        progress(0.95, "Putting the files in their places")
-        placing.place(context, job, shop, result)
+        last = base.last_version(context, job)
+        looked = base.look(shop, last) if last is not None and job.adds and result.passed else {}
+    progress(0.95, "Putting the files in their places")
+    placing.finish(job, placing.place(job, result, last, looked))
     storage.remove_tree(job.work)
     reached("import.staged")
     progress(1.0, "Ready to be published")
@@ -97,9 +100,19 @@ def main(arguments: list[str]) -> int:
         return _fail(context, run_id, problem)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
+            return _crashed(error)
         return _fail(context, run_id, tus.DISK_FULL)
+    except Exception as error:
+        return _crashed(error)
     return 0
+
+
+def _crashed(error: Exception) -> int:
+    """Where, but not with what: a message may hold a file's name, and the run's log is read by the project."""
+    print(f"{type(error).__name__} in the import's own process:", flush=True)
+    for frame in traceback.extract_tb(error.__traceback__):
+        print(f"  {Path(frame.filename).name}:{frame.lineno} {frame.name}", flush=True)
+    return 1
 
 
 def _fail(context: Context, run_id: str, problem: Problem) -> int:

@@ -41,6 +41,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Job:
+    context: Context = field(repr=False)
     run_id: str
     label: str
     upload: Upload
@@ -57,11 +58,20 @@ class Job:
     def name_of(self, file: UploadFile) -> str:
         return self.order.names.get(file.path, file.path)
 
+    @property
+    def adds(self) -> bool:
+        return self.upload.mode == "add"
+
+    @property
+    def report_path(self) -> str:
+        return f"deidentification-{self.label}.jsonl"
+
     def bench(self, settings: Settings) -> Bench:
-        text = str(settings.envs_dir) if self.key and settings.door_text and (settings.envs_dir / "ocr").is_dir() else None
+        reads = self.key and settings.door_text and (settings.envs_dir / "ocr").is_dir()
+        text = str(settings.envs_dir) if reads else None
         hello: dict[str, Any] = {"key": self.key.hex() if self.key else None, "profile": PROFILE, "text": text}
         projects = settings.projects_dir / self.project
-        seen = [self.source, *([projects] if projects.is_dir() else []), *([settings.envs_dir / "ocr"] if text else [])]
+        seen = [self.source, *([projects] if self.adds and projects.is_dir() else []), *([settings.envs_dir / "ocr"] if text else [])]
         return Bench(tuple(seen), (self.work,), hello, settings.door_memory, settings.isolation,
                      max(settings.archive_max_bytes, self.room, 1024**3))
 
@@ -81,6 +91,6 @@ def read_job(context: Context, run_id: str) -> Job:
     if upload.clinical:
         key = project_secret(bytes.fromhex(read_secret(context.settings.secrets_dir, "deid-key")), upload.project_id)
     return Job(
-        run_id, f"run{run.number:03d}", upload, files, order.read(folder), project.name, room, folder, staging / run_id,
+        context, run_id, f"run{run.number:03d}", upload, files, order.read(folder), project.name, room, folder, staging / run_id,
         staging / f"{run_id}.work", quarantine.held_folder(context, run_id), key,
     )

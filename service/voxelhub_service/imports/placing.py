@@ -1,48 +1,86 @@
-"""From what passed to what the publisher takes: names that collide with nothing, the last version's files, entries, report, held files."""
+"""From what passed to what the publisher takes: places that collide with nothing, entries, report, held files.
+
+No worker lives any more when this begins: what they wrote is what is hashed and linked here.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import hashlib
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import asdict
+import stat
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from pathlib import Path, PurePosixPath
 
-from ..context import Context
-from ..datasets import series, sniff, storage
-from ..datasets.describing import arrange
+from ..datasets import names, series, sniff, storage
+from ..datasets.describing import applied, arrange
 from ..datasets.staged import HeldFile, Staged, Verified, write_staged
+from ..errors import invalid
 from . import base
 from .arriving import Stopped
 from .job import Job
-from .passing import Passed, Result, seen_of
-from .workshop import Workshop
+from .passing import Passed, Result
+from .workshop import READER_FAILED
 
 REPORT = sniff.Seen("text", "structured-data", "json")
+HASHERS = 2
+Looked = Mapping[str, sniff.Seen | series.Instance]
 
 
-def place(context: Context, job: Job, shop: Workshop, result: Result) -> None:
-    """Fills target and held folder, and writes staged.json, last: it says that all of it is there."""
-    held = [_hold(job, one) for one in sorted(result.held, key=lambda one: (one.arrival.number, one.arrival.name))]
+def place(job: Job, result: Result, last: base.Last | None, looked: Looked) -> Staged:
+    """Fills target and held folder; what staged.json is to say."""
+    passed, lost = digested(job, result.passed)
     digests: dict[str, Verified] = {}
     seen: dict[str, sniff.Seen | series.Instance] = {}
-    for path, one in named(result.passed).items():
-        link(one.source, job.target / path)
-        digests[path] = verified(job.target / path, one.sha256)
+    places = named(passed)
+    for path, one in places.items():
+        digests[path] = link(one.source, job.target / path, str(one.sha256))
         seen[path] = _at(one, path)
-    if job.key and result.passed:
-        path = f"deidentification-{job.label}.jsonl"
-        sha256 = _write_report(job.target / path, result.passed)
-        digests[path], seen[path] = verified(job.target / path, sha256), REPORT
-    last = base.last_version(context, job) if digests else None
-    kept = base.bring(job, shop, last, digests, seen) if last is not None else []
-    _sync(job.target)
-    if not held:
-        job.held.rmdir()
-    write_staged(context, job.run_id, Staged(
-        digests, base.corrected(last, arrange(seen), digests) + kept, held, last.number if last else 0))
+    if job.key and places:
+        digests[job.report_path] = _write_report(job.target / job.report_path, places)
+        seen[job.report_path] = REPORT
+    if reason := names.first_refusal(digests):
+        raise invalid("bad_file_name", reason, "Rename it and try again.")
+    new = frozenset(digests)
+    kept = base.bring(job, last, looked, digests, seen) if digests and last is not None and job.adds else []
+    entries = arrange(seen)
+    touched = [one for one in entries if not new.isdisjoint(one.files)]
+    choice = (job.upload.data_type, job.upload.file_format)
+    chosen = {one.files[0]: one for one in applied(touched, choice)}
+    entries = [chosen.get(one.files[0], one) for one in entries]
+    entries = base.corrected(last, entries, digests, choice, new) + kept
+    held = [_hold(job, one) for one in sorted([*result.held, *lost], key=lambda one: (one.arrival.number, one.arrival.name))]
+    number = last.number if last else 0
+    return Staged(digests, entries, held, number if job.adds else None, len(passed) - len(places))
+
+
+def finish(job: Job, staged: Staged) -> None:
+    """Everything is on the disk before staged.json says so: one flush of the file system for all of it."""
+    for root in (job.target, job.held):
+        _sync(root)
+    write_staged(job.context, job.run_id, staged)
+
+
+def digested(job: Job, passed: Sequence[Passed]) -> tuple[list[Passed], list[Stopped]]:
+    """With the digest of each; what a worker left there must be a file of its own folder, or it counts as lost."""
+    inside = os.path.realpath(job.work) + "/"
+
+    def one_of(one: Passed) -> Passed | Stopped:
+        if one.sha256 is not None:
+            return one
+        try:
+            fine = stat.S_ISREG(one.source.lstat().st_mode) and os.path.realpath(one.source).startswith(inside)
+        except OSError:
+            fine = False
+        return replace(one, sha256=storage.sha256_of(one.source)) if fine else Stopped(one.arrival, READER_FAILED)
+
+    with ThreadPoolExecutor(HASHERS) as threads:
+        found = list(threads.map(one_of, passed))
+    return [one for one in found if isinstance(one, Passed)], [one for one in found if isinstance(one, Stopped)]
 
 
 def named(passed: Sequence[Passed]) -> dict[str, Passed]:
@@ -50,7 +88,7 @@ def named(passed: Sequence[Passed]) -> dict[str, Passed]:
     the order in which they came decides nothing."""
     by_path: dict[str, dict[str, Passed]] = {}
     for one in passed:
-        by_path.setdefault(one.path, {}).setdefault(one.sha256, one)
+        by_path.setdefault(one.path, {}).setdefault(str(one.sha256), one)
     found: dict[str, Passed] = {}
     for path, contents in by_path.items():
         for sha256, one in contents.items():
@@ -61,20 +99,19 @@ def named(passed: Sequence[Passed]) -> dict[str, Passed]:
 def _suffixed(path: str, sha256: str) -> str:
     pure = PurePosixPath(path)
     stem, dot, ending = pure.name.partition(".")
-    return str(pure.with_name(f"{stem}-{sha256[:8]}{dot}{ending}"))
+    return str(pure.with_name(f"{stem}-{sha256[:16]}{dot}{ending}"))
 
 
 def _at(one: Passed, path: str) -> sniff.Seen | series.Instance:
-    if isinstance(one.seen, series.Instance) and one.seen.path != path:
-        return seen_of({"instance": asdict(one.seen)}, path)
-    return one.seen
+    return replace(one.seen, path=path) if isinstance(one.seen, series.Instance) else one.seen
 
 
 def _hold(job: Job, one: Stopped) -> HeldFile:
     """The same id in every attempt, so that a second one finds its own."""
     held, arrival = one.held, one.arrival
-    number = hashlib.sha256(f"held\0{job.run_id}\0{arrival.number}\0{arrival.name}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
-    link(arrival.source, job.held / number)
+    secret = f"held\0{job.run_id}\0{arrival.number}\0{arrival.name}".encode("utf-8", "surrogatepass")
+    number = hashlib.sha256(secret).hexdigest()[:32]
+    link(arrival.source, job.held / number, "")
     (job.held / number).chmod(0o600)
     storage.write_json(job.held / f"{number}.json", {"name": arrival.name})
     (job.held / f"{number}.json").chmod(0o600)
@@ -82,46 +119,40 @@ def _hold(job: Job, one: Stopped) -> HeldFile:
                     [asdict(finding) for finding in held.findings], held.releasable)
 
 
-def _write_report(path: Path, passed: Sequence[Passed]) -> str:
+def _write_report(path: Path, places: Mapping[str, Passed]) -> Verified:
     """One line for each file, in the order of their neutral paths: no value, no name of a source."""
-    lines = sorted({json.dumps({"path": one.path, "sha256": one.sha256, **(one.report or {})}, sort_keys=True) for one in passed})
+    lines = (json.dumps({"path": place, "sha256": one.sha256, **(one.report or {})}, sort_keys=True)
+             for place, one in sorted(places.items()))
     data = "".join(f"{line}\n" for line in lines).encode()
     path.write_bytes(data)
-    return hashlib.sha256(data).hexdigest()
+    return verified(path, hashlib.sha256(data).hexdigest())
 
 
-def link(source: Path, target: Path) -> None:
+def link(source: Path, target: Path, sha256: str) -> Verified:
     """The bytes are not copied, unless they lie on another file system."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.link(source, target)
+        os.link(source, target, follow_symlinks=False)
     except OSError as error:
         if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK):
             raise
         with source.open("rb") as reader, target.open("xb") as writer:
             while block := reader.read(storage.BLOCK):
                 writer.write(block)
-            os.fsync(writer.fileno())
+    return verified(target, sha256)
 
 
 def verified(path: Path, sha256: str) -> Verified:
-    stat = path.stat()
-    return Verified(stat.st_size, stat.st_mtime_ns, sha256)
+    found = path.lstat()
+    return Verified(found.st_size, found.st_mtime_ns, sha256)
 
 
 def _sync(root: Path) -> None:
-    """Everything that the workers wrote is on disk before staged.json says so: one flush of the file system for all of it."""
+    libc = ctypes.CDLL(None, use_errno=True)
     descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        libc_syncfs(descriptor)
+        if libc.syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
     finally:
         os.close(descriptor)
-
-
-def libc_syncfs(descriptor: int) -> None:
-    import ctypes
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.syncfs(descriptor) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))

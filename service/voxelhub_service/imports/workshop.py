@@ -100,8 +100,8 @@ class Worker:
                 shield_devices()
 
         self._process = subprocess.Popen(
-            self._command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/", env=self._environ(),
-            start_new_session=True, preexec_fn=in_child)
+            self._command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/",
+            env=self._environ(), start_new_session=True, preexec_fn=in_child)
         self._send(self._process, bench.hello, PATIENCE)
         return self._process
 
@@ -183,9 +183,15 @@ class Workshop:
         try:
             return request, worker.ask(request, self._seconds(request))
         except WorkerDied:
-            return request, {"held": asdict(READER_FAILED)}
+            return request, self._once_more(worker, request)
         finally:
             self._idle.put(worker)
+
+    def _once_more(self, worker: Worker, request: Request) -> Answer:
+        """In a new process: what was read before this file may have been at fault."""
+        with suppress(WorkerDied):
+            return worker.ask(request, self._seconds(request))
+        return {"held": asdict(READER_FAILED)}
 
     def _seconds(self, request: Request) -> float:
         reading = READ_TEXT if self._bench.hello.get("text") else 0.0
@@ -193,6 +199,7 @@ class Workshop:
 
 
 READER_FAILED = Held(
-    "reader_failed", "The program that looks into files ended or hung on this one; it may be damaged, or made to do harm.", releasable=False,
+    "reader_failed", "The program that looks into files ended or hung on this one; it may be damaged, or made to do harm.",
+    releasable=False,
     fix="Export it again, or leave it out.",
 )

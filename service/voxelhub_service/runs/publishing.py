@@ -71,7 +71,8 @@ def publish_run(context: Context, lease: WorkerLease, run_id: str) -> None:
 def _same_door(session: Session, upload: Upload) -> None:
     """A project that became clinical while an import was on its way takes nothing in that was not cleaned."""
     if not upload.clinical and not session.get_one(Project, upload.project_id).open:
-        raise conflict("project_changed", "The project became clinical while this import was on its way.", "Bring the files in again.")
+        raise conflict("project_changed", "The project became clinical while this import was on its way.",
+                       "Bring the files in again.")
 
 
 def _summary(staged: Staged | None) -> str:

@@ -139,7 +139,8 @@ def _keep_clinical_inside(session: Session, target: Project, entries: Iterable[E
     sources = session.scalars(select(Project).where(Project.id.in_({entry.project_id for entry in entries})))
     if clinical := next((project for project in sources if not project.open and project.id != target.id), None):
         raise conflict(
-            "clinical_inputs", f"The selection holds data of the clinical project {clinical.name}; what is made from it stays there.",
+            "clinical_inputs",
+            f"The selection holds data of the clinical project {clinical.name}; what is made from it stays there.",
             f"Let the result go into {clinical.name}.",
         )
 
