@@ -7,6 +7,7 @@
     volume = study.load()                            # .array, .affine (mm, RAS+), .meta
     voxelhub.view(volume)                            # three planes, offline
     voxelhub.save(volume, "Smoothed CT", project="demo")
+    voxelhub.fetch("https://…/study.zip", "Far study", project="demo")
 
 Everything here may do exactly what its user may do; the service decides.
 """
@@ -16,6 +17,7 @@ from __future__ import annotations
 from .catalogue import Dataset, Entry, dataset, datasets, entry, projects
 from .dicom import read_dicom
 from .errors import VoxelHubError
+from .fetching import fetch
 from .nifti import read_nifti, write_nifti
 from .running import Run, Tool, run, runs, tools
 from .saving import save
@@ -38,6 +40,7 @@ __all__ = [
     "dataset",
     "datasets",
     "entry",
+    "fetch",
     "projects",
     "read_dicom",
     "read_nifti",

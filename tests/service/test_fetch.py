@@ -345,13 +345,15 @@ def test_a_limit_for_each_host(place: Place) -> None:
 
 KILLED = """
 import sys
-from voxelhub_service.datasets.importing import context_of
+from voxelhub_service.context import Context
+from voxelhub_service.database import make_engine
 from voxelhub_service.imports.fetch import Patience, fetch
 from voxelhub_service.models import Upload, UploadFile
 from voxelhub_service.database import reading
 from voxelhub_service.settings import load_settings
 from voxelhub_service.datasets import tus
-context = context_of(load_settings())
+settings = load_settings()
+context = Context(settings, make_engine(settings.database_url), None)
 with reading(context.engine) as session:
     upload, file = session.get_one(Upload, sys.argv[1]), session.get_one(UploadFile, sys.argv[2])
 print(fetch(context, upload, file, tus.part_path(context, file), lambda fraction, text: None).sha256)

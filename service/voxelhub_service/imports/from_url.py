@@ -42,13 +42,13 @@ def create(context: Context, actor: Actor, wanted: UrlIn, key: str | None = None
     folder = tus.upload_folder(context, upload_id)
     folder.mkdir(mode=0o700, exist_ok=True)
     tus.mark_boot(folder)
-    path = order.number(1)
-    order.write(folder, order.Order(names={path: address.name}, url=wanted.url, sha256=wanted.sha256))
-    storage.sync_folder(folder)
+    told = order.Order(names={order.number(1): address.name}, url=wanted.url, sha256=wanted.sha256)
     try:
         with writing(context.engine) as session:
             if (known := _known(session, upload_id)) is not None:
                 return known
+            order.write(folder, told)  # within the transaction: of two requests with one key, one writes
+            storage.sync_folder(folder)
             run = _register(context, session, actor, upload_id, wanted, address)
     except BaseException:
         with reading(context.engine) as session:
