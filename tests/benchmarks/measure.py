@@ -17,6 +17,7 @@ TITLES = {
     "login": "Login to first kernel output",
     "upload": "Upload of a large file",
     "listing": "Workspace listing at 100,000 entries",
+    "deid": "De-identification, disk to disk",
 }
 INTRODUCTION = """# Measured: make bench
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from pydicom import Dataset, dcmread
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 from support.cleanable import shared
 from support.cleaned import Cleaned, cleaned, text_of
 from support.planted import PlantedFile
@@ -43,11 +44,22 @@ def errors(dciodvfy: str, path: Path) -> Counter[str]:
     return Counter(re.sub(r"[0-9.]{9,}", "#", re.sub(r"= <[^>]*>|value <[^>]*>", "= <>", line)) for line in found)
 
 
+def inflated(each: Cleaned) -> Path:
+    """The source in a form that dciodvfy reads: it knows no deflated data sets."""
+    dataset = each.before()
+    if dataset.file_meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
+        return each.source
+    copy = each.target.with_suffix(".inflated")
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.save_as(copy)
+    return copy
+
+
 def new_errors(dciodvfy: str, files: list[Cleaned]) -> tuple[list[str], int]:
     """(lines that were not there before, errors there were before)."""
     new, before_all = [], 0
     for each in files:
-        before, after = errors(dciodvfy, each.source), errors(dciodvfy, each.target)
+        before, after = errors(dciodvfy, inflated(each)), errors(dciodvfy, each.target)
         before_all += before.total()
         new += [f"{each.before().get('Modality')}: {line}" for line in (after - before)]
     return new, before_all
@@ -64,8 +76,8 @@ def test_no_new_error_in_the_planted_objects(dciodvfy: str, research: list[tuple
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_no_new_error_in_real_files(dciodvfy: str, folder: str, tmp_path: Path) -> None:
     paths = [path for path in sorted(shared(folder).rglob("*")) if path.is_file() and path.suffix in (".dcm", "")]
-    files = [cleaned(path, path.name, tmp_path / str(number)) for number, path in enumerate(paths)]
-    released = [each for each in files if not each.held]
+    files = [cleaned(path, path.name, tmp_path / str(number), waived=True) for number, path in enumerate(paths)]
+    released = [each for each in files if not each.held]  # a steward waived what only pixels hold back
     new, before = new_errors(dciodvfy, released)
     held = Counter(each.held for each in files if each.held)
     print(f"{folder}: {len(released)} of {len(files)} released, held: {dict(held)}; {before} errors before, {len(new)} new ones")
