@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 from support.cleanable import KEY, TOKEN, WhiteFinder, jpeg_of, tissue
 from voxelhub_service.deid import jpeg, png
+from voxelhub_service.deid.isolated import isolated
 from voxelhub_service.deid.outcome import Held, Released
 from voxelhub_service.deid.pictures import clean_picture
 from voxelhub_service.deid.pixels import FinderFailed
@@ -163,3 +165,10 @@ def test_damage_never_raises(tmp_path: Path, flips: list[tuple[int, int]], cut: 
     outcome, target = cleaned(bytes(data[: max(len(data) - cut, 2)]), tmp_path, waived=True)
     if isinstance(outcome, Released) and not flips:
         assert TOKEN.encode() not in target.read_bytes()
+
+
+def test_a_decoder_that_dies_takes_nothing_with_it() -> None:
+    image = tissue(20, 30)
+    assert np.array_equal(isolated(lambda: image), image)
+    assert isolated(os.abort) is None  # type: ignore[arg-type]
+    assert isolated(lambda: image / 0 if jpeg.stripped(b"") else image) is None

@@ -83,8 +83,10 @@ def _part(tiff: Tiff, page: Page, data: bytes, shape: tuple[int, int, int], bits
     coding, size = tiff.number(page, COMPRESSION, 1), math.prod(shape) * bits // 8
     if coding == 7:
         tables = tiff.at(page.tags[TABLES].where, page.tags[TABLES].size)[:-2] if TABLES in page.tags else b""
-        whole = tables + data[2:] if tables else data
-        part = decoded_jpeg(whole, WHAT)
+        try:
+            part = decoded_jpeg(jpeg.stripped(tables + data[2:] if tables else data), WHAT)
+        except jpeg.Broken:
+            raise refuse_unread(WHAT) from None
         if part.shape[0] > shape[0] or part.shape[1:] != shape[1:]:
             raise refuse_unread(WHAT)
         return part
