@@ -14,7 +14,7 @@ import voxelhub
 from sqlalchemy import select
 from support.live import LiveService, live_service
 from support.uploads import open_project
-from voxelhub import VoxelHubError
+from voxelhub import VoxelHubError, fetching
 from voxelhub_service.database import reading, writing
 from voxelhub_service.models import Run, Upload
 from voxelhub_service.runs.endings import end_run
@@ -50,16 +50,19 @@ def end(live: LiveService, run: Run, reason: str) -> None:
         end_run(live.context, session, session.get_one(Run, run.id), "failed", reason)
 
 
-def test_a_failed_import_says_why_and_can_be_asked_for_again(live: LiveService) -> None:
-    first, second = in_a_thread(mode="add"), in_a_thread(mode="add")  # the cell ran twice: one import
+def test_a_failed_import_says_why_and_can_be_asked_for_again(live: LiveService, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+    begin = fetching._begin
+    monkeypatch.setattr(fetching, "_begin", lambda body: asked.append(body) or begin(body))
+    first = in_a_thread(mode="add")
     (run,) = runs(live, 1)
+    assert [begin(asked[0])["id"] for _ in range(2)] == [run.id, run.id]  # the cell runs again: the same import
     with reading(live.context.engine) as session:
         upload = session.get_one(Upload, run.upload_id)
         assert (upload.title, upload.mode, upload.source, upload.origin) == ("far study.zip", "add", "url", "data.example")
     end(live, run, "data.example has no file at this address.")
-    for one in (first, second):
-        with pytest.raises(VoxelHubError, match="has no file at this address"):
-            one.result(20)
+    with pytest.raises(VoxelHubError, match="has no file at this address"):
+        first.result(20)
     third = in_a_thread(mode="add")
     end(live, runs(live, 2)[1], "Again not.")
     with pytest.raises(VoxelHubError, match="Again not"):

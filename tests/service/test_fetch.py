@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -471,6 +472,14 @@ def test_the_run_of_an_import(place: Place) -> None:
     assert actions["upload.create"]["origin"] == "data.example" and {"upload.create", "run.create"} <= set(actions)
     database = b"".join(path.read_bytes() for path in (place.context.settings.state_dir / "service").glob("voxelhub.db*"))
     assert b"hush" not in database and b"data.example" in database
+
+
+def test_two_requests_at_once_with_one_key(place: Place) -> None:
+    url = "https://data.example/study.zip"
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _: place.ask(url), range(6)))
+    assert {answer.status_code for answer in answers} == {201} and len({answer.json()["id"] for answer in answers}) == 1
+    assert order.read(place.upload(answers[0].json()["id"])[2].parent).url == url
 
 
 def test_a_clinical_project_takes_it_too(tmp_path: Path) -> None:
