@@ -35,7 +35,7 @@ function Quota({ project, onStorage }: { project: Project; onStorage: () => void
         <small>
           {bytes(taken)} of {bytes(project.quota_bytes)} used
         </small>
-        <Button label="Storage" icon="chart" kind="quiet" testId="show-project-storage" onClick={onStorage} />
+        <Button label="Storage" kind="quiet" testId="show-project-storage" onClick={onStorage} />
       </div>
     </div>
   );

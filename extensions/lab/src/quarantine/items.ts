@@ -10,6 +10,7 @@ export const STATES: Record<View, readonly QuarantineState[]> = {
 };
 
 export interface Items {
+  view: View;
   total: number;
   items: Quarantined[];
 }
@@ -24,7 +25,7 @@ export async function loadItems(
   const pages = await Promise.all(STATES[view].map(state => api.quarantine({ ...where, state, limit })));
   const items = pages.flatMap(page => page.items);
   items.sort(view === 'waiting' ? byImport : byDecision);
-  return { total: pages.reduce((sum, page) => sum + page.total, 0), items: items.slice(0, limit) };
+  return { view, total: pages.reduce((sum, page) => sum + page.total, 0), items: items.slice(0, limit) };
 }
 
 function byImport(a: Quarantined, b: Quarantined): number {

@@ -117,7 +117,9 @@ export function Quarantine({
     }
     onRows({ page: 'rows', project: name });
   };
-  const items = found.value?.items ?? [];
+  // Rows of the other view are not shown under this one's headings while its own are on their way.
+  const shown = found.value?.view === view ? found.value : null;
+  const items = shown?.items ?? [];
   return (
     <>
       <Head core={core} view={view} waiting={held} wanted={wanted} onView={setView} onWanted={onWanted} />
@@ -129,7 +131,7 @@ export function Quarantine({
       )}
       {found.problem && <ProblemNotice problem={found.problem} onRetry={found.reload} />}
       <div className="vx-Scroll" aria-busy={found.loading}>
-        {found.value && items.length === 0 && <Nothing view={view} />}
+        {shown && items.length === 0 && <Nothing view={view} />}
         {items.length > 0 && (
           <table className="vx-Table vx-Quarantine" data-testid="quarantine-table">
             <thead>
@@ -157,9 +159,9 @@ export function Quarantine({
             </tbody>
           </table>
         )}
-        {found.value && found.value.total > items.length && limit < MOST && (
+        {shown && shown.total > items.length && limit < MOST && (
           <Button
-            label={`Show more of ${count(found.value.total, 'file')}`}
+            label={`Show more of ${count(shown.total, 'file')}`}
             kind="quiet"
             onClick={() => setLimit(n => Math.min(MOST, n + PAGE))}
           />

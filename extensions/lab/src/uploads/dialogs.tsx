@@ -11,12 +11,21 @@ import { TypingFields, type Typing } from './typing';
 
 const SHOWN = 200;
 
-function FileList({ picked, size }: { picked: readonly Picked[]; size: number }): JSX.Element {
+function FileList({
+  picked,
+  size,
+  clinical
+}: {
+  picked: readonly Picked[];
+  size: number;
+  clinical: boolean;
+}): JSX.Element {
   const sorted = useMemo(() => [...picked].sort((a, b) => naturalCompare(a.path, b.path)), [picked]);
   return (
     <div className="vx-FileList" role="group" aria-label="Files">
       <div className="vx-FileList-head">
         {count(picked.length, 'file')}, {bytes(size)}
+        {clinical && <small>Their names are removed, too.</small>}
       </div>
       <ul>
         {sorted.slice(0, SHOWN).map(({ path, file }) => (
@@ -72,7 +81,7 @@ export function UploadDialog({
         <CheckField label="Unpack ZIP and TAR archives" value={unpack} onChange={setUnpack} />
       )}
       <TargetNotes core={core} target={target} size={size} />
-      <FileList picked={picked} size={size} />
+      <FileList picked={picked} size={size} clinical={target.clinical} />
     </FormDialog>
   );
 }
