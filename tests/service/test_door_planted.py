@@ -1,0 +1,135 @@
+"""The planted corpus through the whole door: API, worker, sandboxed cleaners, publisher. Then every byte that is left is searched.
+
+Only quarantine may hold what was planted: it keeps originals, mode 0600, for the people who may decide."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pydicom import dcmread
+from support.cleaned import text_of
+from support.lab_server import LAB
+from support.live import live_service
+from support.planted import Corpus, Hunt, make_corpus
+from support.service import bearer
+from support.uploads import open_project, send
+from support.workplace import _working
+from voxelhub_service.context import Context
+
+PLACES = ("projects", "service", "staging", "uploads", "derived", "runs", "audit", "trash")
+
+
+@dataclass
+class Imported:
+    context: Context
+    corpus: Corpus
+    api: httpx.Client
+    run: dict[str, Any]
+    said: str  # by the service and the worker
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Imported]:
+    folder = tmp_path_factory.mktemp("door")
+    corpus = make_corpus(folder / "corpus", seed=21)
+    logs = logging.FileHandler(folder / "service.log")
+    logging.getLogger().addHandler(logs)
+    try:
+        with live_service(folder, envs_dir=LAB.parent, min_free=0) as live, _working(live.context, folder / "worker.log", {}):
+            open_project(live.context, open=False)
+            with httpx.Client(base_url=live.url, headers=bearer("alice"), timeout=60, trust_env=False) as api:
+                files = {file.path: (corpus.root / file.path).read_bytes() for file in corpus.files}
+                run = wait(api, send(api, files, title="A study")["id"])  # type: ignore[arg-type]
+                yield Imported(live.context, corpus, api, run, "")
+    finally:
+        logging.getLogger().removeHandler(logs)
+
+
+def wait(api: httpx.Client, run_id: str) -> dict[str, Any]:
+    until = time.monotonic() + 240
+    while True:
+        run: dict[str, Any] = api.get(f"/runs/{run_id}").raise_for_status().json()
+        if run["state"] in ("succeeded", "failed", "cancelled"):
+            return run
+        assert time.monotonic() < until, run
+        time.sleep(0.3)
+
+
+def files_of(context: Context) -> list[Path]:
+    """All files of the installation but quarantine."""
+    kept = context.settings.quarantine_dir
+    return [path for path in sorted(context.settings.state_dir.rglob("*")) if path.is_file() and kept not in path.parents]
+
+
+def test_what_could_be_cleaned_is_a_version_and_the_rest_is_held(imported: Imported) -> None:
+    assert imported.run["state"] == "succeeded", imported.run
+    held = imported.api.get("/quarantine", params={"project": "demo", "limit": 200}).raise_for_status().json()
+    codes = {item["code"] for item in held["items"]}
+    report = [path for path in files_of(imported.context) if path.name.startswith("deidentification-")]
+    assert len(report) == 1
+    lines = [json.loads(line) for line in report[0].read_text().splitlines()]
+    print(f"{len(imported.corpus.files)} files: {len(lines)} released, {held['total']} held for {sorted(codes)}")
+    assert len(lines) > 55
+    assert {"burned_in", "document", "free_text"} <= codes
+    assert len(lines) + held["total"] >= len(imported.corpus.files)  # archives were opened: what is in them counts, too
+
+
+def test_nothing_planted_is_in_any_file(imported: Imported) -> None:
+    hunt = Hunt(imported.corpus.plants)
+    dates = [plant for plant in imported.corpus.plants if plant.is_date]
+    assert dates
+    found, looked = [], 0
+    for path in files_of(imported.context):
+        data = path.read_bytes()
+        looked += len(data)
+        places = hunt.leaks(data)
+        if data[128:132] == b"DICM":
+            places += hunt.leaks(text_of(dcmread(path)))
+        found += [f"{path.relative_to(imported.context.settings.state_dir)}: {place}" for place in places]
+        found += [f"a name of a file or folder: {place}" for place in hunt.leaks(str(path).encode())]
+    print(f"{len(files_of(imported.context))} files, {looked / 1e6:.1f} MB searched for {len(imported.corpus.plants)} words")
+    assert not found, "\n".join(found[:60])
+
+
+def test_nothing_planted_is_in_the_database_or_the_audit(imported: Imported) -> None:
+    """As text, so that no page boundary of SQLite hides a word; the files themselves are searched above."""
+    hunt = Hunt(imported.corpus.plants)
+    database = imported.context.settings.database_url.partition(":///")[2]
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+        rows = "\n".join(connection.iterdump())
+    assert "import" in rows
+    assert not hunt.leaks(rows.encode())
+
+
+def test_nothing_planted_is_told(imported: Imported) -> None:
+    """By the API to one who may see all, and by the logs of service and worker."""
+    hunt = Hunt(imported.corpus.plants)
+    paths = ("/quarantine?limit=200", "/entries?limit=200", f"/runs/{imported.run['id']}", f"/runs/{imported.run['id']}/log", "/runs?limit=50",
+             "/datasets?limit=50", "/audit?limit=200", "/uploads")  # fmt: skip
+    answers = {path: imported.api.get(path) for path in paths}
+    assert sum(answer.status_code == 200 for answer in answers.values()) >= 5, {p: a.status_code for p, a in answers.items()}
+    told = {path: hunt.leaks(answer.content) for path, answer in answers.items()}
+    folder = imported.context.settings.state_dir.parent
+    told |= {name: hunt.leaks((folder / name).read_bytes()) for name in ("service.log", "worker.log")}
+    assert not any(told.values()), told
+
+
+def test_quarantine_is_closed_to_others(imported: Imported) -> None:
+    """And the hunt finds the words there, where they are: the search above was not blind."""
+    hunt = Hunt(imported.corpus.plants)
+    kept = imported.context.settings.quarantine_dir
+    paths = [path for path in kept.rglob("*") if path.is_file()]
+    assert paths
+    assert all(stat.S_IMODE(path.stat().st_mode) & 0o077 == 0 for path in paths)
+    assert stat.S_IMODE(kept.stat().st_mode) & 0o077 == 0
+    assert sum(bool(hunt.leaks(path.read_bytes())) for path in paths) > 10
