@@ -10,7 +10,7 @@ from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.datadict import DicomDictionary
 from pydicom.multival import MultiValue
 
-from .values import NUMBER_SIZES
+from .values import NUMBER_SIZES, STRINGS
 
 Element = Any  # pydicom's RawDataElement | DataElement
 
@@ -81,7 +81,7 @@ def put_empty(dataset: Dataset, element: Element, vr: str) -> None:
     if element.is_raw and vr != "SQ":
         put_bytes(dataset, element, b"", element.VR)
     else:
-        dataset[element.tag] = DataElement(element.tag, vr, [] if vr == "SQ" else None)
+        dataset[element.tag] = DataElement(element.tag, vr, [] if vr == "SQ" else "" if vr in STRINGS - {"DS", "IS"} else None)
 
 
 def put_zero(dataset: Dataset, element: Element, vr: str) -> None:

@@ -113,7 +113,7 @@ class Plan:
         if vr in values.BULK:
             return _bulk(tag, vr)
         if vr == "CS" and tag == 0x00080005:
-            return steps.by_grammar(vr, otherwise)
+            return steps.character_set
         return self._cleaned(tag, vr, otherwise)
 
 

@@ -17,6 +17,7 @@ from .pseudonyms import Key
 from .uids import replaced
 
 _TEXT_IN_NUMBERS = re.compile(rb"[A-Za-z0-9^_. -]{6,}")
+_CHARACTER_SET = re.compile(r"ISO[_ ]IR[_ ]?\d{1,3}|ISO[_ ]2022[_ ]IR[_ ]?\d{1,3}|GB18030|GBK|")
 _ONLY_TEXT = re.compile(rb"[\t\n\r\x20-\x7e]+")
 
 
@@ -176,6 +177,13 @@ def coded(otherwise: Take) -> Take:
         )
 
     return take
+
+
+def character_set(run: Run, dataset: Dataset, element: Element) -> None:
+    """(0008,0005) stays where it names character sets of PS3.3, C.12.1.1.2; texts that were cleaned are ASCII in all of them."""
+    if not all(_CHARACTER_SET.fullmatch(value.strip(" \0")) for value in text_of(element).split("\\")):
+        run.count(element, "D")
+        put_text(dataset, element, "ISO_IR 192", "CS")
 
 
 def words(vr: str, technical: bool, otherwise: Take) -> Take:

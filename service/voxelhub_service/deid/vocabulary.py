@@ -114,7 +114,7 @@ def _measures(bare: str, piece: str, last: str, following: str) -> bool:
 def _coded_word(word: str) -> bool:
     return word.isascii() and (
         word.upper() in terms()
-        or bool(re.fullmatch(r"[A-Z]{0,2}\d{1,3}[A-Z]?|\d{1,4}|[APRLHF]{1,3}|\d{1,3}(?:IN|CM)X\d{1,3}(?:IN|CM)|", word))
+        or bool(re.fullmatch(r"[A-Z]{0,2}\d{1,3}[A-Z]?|\d{1,4}|[A-Z]{1,2}|[APRLHF]{3}|\d{1,3}(?:IN|CM)X\d{1,3}(?:IN|CM)|", word))
     )
 
 
