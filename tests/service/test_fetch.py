@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import ssl
 import subprocess
 import sys
+import tarfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,16 +20,18 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from support.samples import write_ct_series
 from support.service import bearer, make_service
-from support.uploads import open_project, project_row
+from support.uploads import open_project, project_row, publish_import
 from support.web import Request, Script, cut, status, web, whole
+from support.world import ROOT
 from voxelhub_service.context import Context
 from voxelhub_service.database import reading, writing
 from voxelhub_service.datasets import tus
 from voxelhub_service.errors import Problem
 from voxelhub_service.imports import order
 from voxelhub_service.imports.fetch import Fetched, Patience, fetch
-from voxelhub_service.models import AuditEvent, Project, Reservation, Run, Upload, UploadFile
+from voxelhub_service.models import AuditEvent, Entry, File, Project, Reservation, Run, Upload, UploadFile
 
 DATA = bytes(range(256)) * 8192 * 10  # 20 MiB: more than two records on disk
 SMALL = bytes(range(256)) * 400
@@ -452,6 +456,26 @@ def test_from_https_nothing_leads_to_http(place: Place, authority: Any, monkeypa
         with pytest.raises(Problem) as caught:
             far(place, host.url(host="data.example"))
         assert caught.value.code == "redirect_downgrade" and plain.requests == []
+
+
+@pytest.mark.parametrize("kind", ["open", "clinical"])
+def test_an_archive_from_far_becomes_a_dataset(tmp_path: Path, kind: str) -> None:
+    """The whole way, as the worker goes it: fetched, unpacked, looked at or cleaned, published."""
+    place = Place(tmp_path, envs_dir=ROOT / ".envs")
+    study, packed = tmp_path / "study", io.BytesIO()
+    write_ct_series(study)
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        archive.add(study, "study")
+    with writing(place.context.engine) as session:
+        session.get_one(Project, place.project).open = kind == "open"
+    with web(cut(packed.getvalue(), 50_000, reset=False), whole(packed.getvalue())) as host:
+        run = place.ask(host.url("/far/study.tar.gz?token=hush")).json()["id"]
+        version = publish_import(place.context, run)
+    with reading(place.context.engine) as session:
+        entries = [(one.kind, one.data_type, one.n_files) for one in session.scalars(select(Entry)) if one.kind == "series"]
+        paths = list(session.scalars(select(File.path).where(File.version_id == version.id)))
+    assert entries == [("series", "ct-image", 24)]
+    assert all(path.startswith("study/study/") for path in paths) == (kind == "open")
 
 
 # --- the route

@@ -80,6 +80,8 @@ def fetch(
             raise
         part.drop()
         raise tus.DISK_FULL from None
+    finally:
+        part.close()
     return Fetched(part.record.offset, part.record.sha256, part.record.name or address.name)
 
 
@@ -202,9 +204,11 @@ class _Part:
         self.record = replace(self.record, offset=self._offset, length=self._offset, sha256=self._digest.hexdigest())
         self._save()
         storage.sync_folder(self._target.parent)
-        os.close(self._descriptor)
         reached("fetch.complete")
         self.say(f"Loaded {human(self._offset)} from {self.address.shown}")
+
+    def close(self) -> None:
+        os.close(self._descriptor)
 
     def drop(self) -> None:
         self._target.unlink(missing_ok=True)
