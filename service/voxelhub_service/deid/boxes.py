@@ -27,9 +27,9 @@ class Box(NamedTuple):
 
 
 def grown(box: Box) -> Box:
-    """A detector's box fits tightly: half a letter's height at the ends, a quarter above and below, 2 pixels at least."""
+    """A detector's box fits tightly: a letter's height at the ends, a quarter above and below, 2 pixels at least."""
     thin = min(box.height, box.right - box.left)
-    aside = max(thin // 2, 2)
+    aside = max(thin, 2)
     return Box(box.left - aside, box.top - max(thin // 4, 2), box.right + aside, box.bottom + max(thin // 4, 2))
 
 

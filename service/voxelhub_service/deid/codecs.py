@@ -11,7 +11,14 @@ import numpy.typing as npt
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels import get_decoder
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    RLELossless,
+)
 
 from . import jpeg
 
@@ -55,19 +62,23 @@ def frames(dataset: Dataset) -> Iterator[tuple[Image, str]]:
         raise TooLarge
     try:
         decoder = get_decoder(syntax_of(dataset))
-        for array, facts in decoder.iter_array(dataset, raw=True):
+        # The decoder clears unused bits by itself; asked for all, it shows what lies in them.
+        bits = int(dataset.BitsAllocated)
+        all_bits = {"bits_stored": bits} if syntax_of(dataset) in (*NATIVE, RLELossless) and bits in (8, 16, 32) else {}
+        for array, facts in decoder.iter_array(dataset, raw=True, **all_bits):
             yield array, str(facts["photometric_interpretation"])
     except Exception:
         raise Undecodable from None
 
 
 def write_back(dataset: Dataset, pixels: Image, photometric: str) -> bool:
-    """`pixels`: frames x rows x columns (x samples). Uncompressed, explicit little endian. True when the source was lossy."""
+    """`pixels`: frames x rows x columns (x samples). Uncompressed; explicit little endian if it was coded. True when the source was lossy."""
     syntax = syntax_of(dataset)
     if pixels.ndim == 4:
         dataset.PlanarConfiguration = 0
     dataset.PhotometricInterpretation = photometric
-    data = np.ascontiguousarray(pixels.astype(pixels.dtype.newbyteorder("<"), copy=False)).tobytes()
+    order: Any = ">" if syntax == ExplicitVRBigEndian else "<"
+    data = np.ascontiguousarray(pixels.astype(pixels.dtype.newbyteorder(order), copy=False)).tobytes()
     dataset.PixelData = data + b"\0" * (len(data) % 2)
     dataset["PixelData"].VR = "OB" if pixels.dtype.itemsize == 1 else "OW"
     dataset["PixelData"].is_undefined_length = False
@@ -79,7 +90,7 @@ def write_back(dataset: Dataset, pixels: Image, photometric: str) -> bool:
         dataset.LossyImageCompression = "01"
         if "LossyImageCompressionMethod" not in dataset and str(syntax) in LOSSY:
             dataset.LossyImageCompressionMethod = LOSSY[str(syntax)]
-    if syntax not in (ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian):
+    if syntax not in NATIVE:
         dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     return lossy
 
@@ -151,4 +162,5 @@ def used_bits(dataset: Dataset, pixels: Image) -> Image:
         return signed
     unsigned = pixels.view(np.dtype(f"{pixels.dtype.byteorder}u{allocated // 8}"))
     used = ((1 << stored) - 1) << lowest
-    return (unsigned & unsigned.dtype.type(used)).view(pixels.dtype)
+    masked: Image = (unsigned & unsigned.dtype.type(used)).view(pixels.dtype)
+    return masked

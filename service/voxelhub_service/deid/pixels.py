@@ -11,10 +11,11 @@ from pydicom.dataset import Dataset
 
 from . import codecs
 from .boxes import Box, grown, joined, mask
-from .outcome import Finding
+from .engine import what_is
+from .outcome import Finding, Held
 from .profile import Profile
 from .regions import Plan, plan_of, slide_held
-from .screening import renderings, suspicious
+from .screening import lengthened, renderings, suspicious
 
 Image = npt.NDArray[Any]
 Window = tuple[float, float]  # the lowest and the highest stored value that a viewer tells apart
@@ -45,6 +46,17 @@ class PixelOutcome:
     releasable: bool = True
     findings: list[Finding] = field(default_factory=list)
     codes: list[str] = field(default_factory=list)
+    what: str = "DICOM file"
+
+    @property
+    def pixels(self) -> str:
+        return self.kind
+
+    @property
+    def held(self) -> Held | None:
+        if self.kind != "hold":
+            return None
+        return Held(self.code, self.reason, self.what, tuple(self.findings), self.releasable, self.fix)
 
 
 class _Hold(Exception):
@@ -58,6 +70,12 @@ def clean_pixels(dataset: Dataset, *, profile: Profile, finder: TextFinder | Non
     """Changes `dataset` in place: PixelData and what describes it. `waived`: what is found is masked, but holds nothing back."""
     if "PixelData" not in dataset:
         return PixelOutcome("none")
+    outcome = _outcome(dataset, profile, finder, waived)
+    outcome.what = what_is(dataset)
+    return outcome
+
+
+def _outcome(dataset: Dataset, profile: Profile, finder: TextFinder | None, waived: bool) -> PixelOutcome:
     try:
         return _cleaned(dataset, profile, finder, waived)
     except _Hold as hold:
@@ -155,15 +173,22 @@ def _masked(frame: Image, shown: Image, window: Window | None, finder: TextFinde
     rows, columns = frame.shape[:2]
     boxes: list[Box] = []
     for _ in range(ROUNDS):
-        found = [box for view in renderings(shown, window) for box in finder.find(view)]
+        found = _found(shown, window, finder)
         if not found:
             return frame, boxes, True
-        boxes = joined([*boxes, *(grown(box) for box in found)])
+        boxes = joined([*boxes, *(lengthened(grown(box), shown) for box in found)])
         hidden = mask(boxes, rows, columns)
         if float(hidden.mean()) > MOST_MASKED:
             return frame, boxes, False
         frame, shown = _filled(frame, hidden), _filled(shown, hidden)
-    return frame, boxes, not any(finder.find(view) for view in renderings(shown, window))
+    return frame, boxes, not _found(shown, window, finder)
+
+
+def _found(shown: Image, window: Window | None, finder: TextFinder) -> list[Box]:
+    """Detectors take a whole organ for a letter now and then; what is that tall is none."""
+    tallest = max(48, min(shown.shape[:2]) // 10)
+    found = [box for view in renderings(shown, window) for box in finder.find(view)]
+    return [box for box in found if min(box.height, box.right - box.left) <= tallest]
 
 
 def _filled(frame: Image, hidden: npt.NDArray[np.bool_]) -> Image:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .boxes import Box
+
 Image = npt.NDArray[Any]
 REACH = 7  # pixels: strokes thinner than this stand out
 STEP = 0.2  # of the frame's range, on both sides of a stroke
@@ -28,7 +30,7 @@ def _suspicious(plane: Image) -> bool:
         return bool(plane.size) and plane.min() != plane.max()
     plane = _narrow(plane)
     limit = max(STEP * _range(plane), 1)
-    return any(_dense(plane, stroke >= limit) for stroke in strokes(plane))
+    return any(_dense(plane, stroke, limit) for stroke in strokes(plane))
 
 
 def _narrow(plane: Image) -> Image:
@@ -77,27 +79,47 @@ def _over(plane: Image, axis: int, which: Any) -> Image:
     return which(four[:-3], four[3:])  # type: ignore[no-any-return]
 
 
-def _dense(plane: Image, stroke: npt.NDArray[np.bool_]) -> bool:
+def _dense(plane: Image, heights: Image, limit: float) -> bool:
+    stroke = heights >= limit
     values = plane[stroke]
     if values.size < SUSPICIOUS:
         return False
     lowest = int(values.min())
     counts = np.bincount(values.astype(np.int64) - lowest)
-    for value in np.argsort(counts)[-3:]:
-        if counts[value] < SUSPICIOUS:
-            continue
-        rows, columns = (size // BLOCK * BLOCK for size in plane.shape)
-        at = stroke[:rows, :columns] & (plane[:rows, :columns] == value + lowest)
-        blocks = at.reshape(rows // BLOCK, BLOCK, columns // BLOCK, BLOCK).sum((1, 3))
-        if blocks.shape[1] > 2:
-            blocks = blocks[:, :-2] + blocks[:, 1:-1] + blocks[:, 2:]
-        if int(blocks.max()) >= SUSPICIOUS:
-            return True
-    return False
+    common = [int(each) + lowest for each in np.argsort(counts)[-3:] if counts[each] >= SUSPICIOUS]
+    bottom, top = int(plane.min()), int(plane.max())
+    near = (top - bottom) // NEAR
+    high = heights >= max((top - bottom) * HIGH, limit)
+    extremes = (high & (plane >= top - near), high & (plane <= bottom + near))
+    return any(_crowded(each) for each in extremes) or any(_crowded(stroke & (plane == value)) for value in common)
+
+
+HIGH = 0.45  # of the whole range: how far smoothed letters stand out
+NEAR = 10  # smoothed letters have many values; within this part of the range from its end they count as one
+
+
+def _crowded(at: npt.NDArray[np.bool_]) -> bool:
+    if np.count_nonzero(at) < SUSPICIOUS:
+        return False
+    rows, columns = (size // BLOCK * BLOCK for size in at.shape)
+    blocks = at[:rows, :columns].reshape(rows // BLOCK, BLOCK, columns // BLOCK, BLOCK).sum((1, 3))
+    if blocks.shape[1] > 2:
+        blocks = blocks[:, :-2] + blocks[:, 1:-1] + blocks[:, 2:]
+    return int(blocks.max()) >= SUSPICIOUS
 
 
 def renderings(frame: Image, window: tuple[float, float] | None = None) -> list[Image]:
     """uint8 pictures that together show what a viewer would: all values; the middle 99 %; `window` (lowest, highest)."""
+    low, high = float(frame.min()), float(frame.max())
+    if low == high:
+        return []
+    if frame.ndim == 3 and bool((frame.max(axis=2) != frame.min(axis=2)).any()):
+        # A detector sees little of letters in one colour; the brightest and the darkest sample show them.
+        return [view for each in (frame, frame.max(axis=2), frame.min(axis=2)) for view in _grey(each, window)]
+    return _grey(frame, window)
+
+
+def _grey(frame: Image, window: tuple[float, float] | None) -> list[Image]:
     low, high = float(frame.min()), float(frame.max())
     if low == high:
         return []
@@ -115,3 +137,29 @@ def renderings(frame: Image, window: tuple[float, float] | None = None) -> list[
 
 
 ALIKE = 6.0  # mean difference of grey values below which two renderings count as one
+
+
+LINES, FEW, MANY = 2, 6, 0.3  # lines each way; stroke pixels a line; share of stroke pixels in mere noise
+
+
+def lengthened(box: Box, shown: Image) -> Box:
+    """A box of text and up to LINES lines over and under it that a detector missed: as long as strokes go on there."""
+    plane = shown if shown.ndim == 2 else shown[..., 1]
+    high, rows, columns = box.height, plane.shape[0], plane.shape[1]
+    if high > box.right - box.left or min(plane.shape) < BLOCK:
+        return box
+    top, bottom = max(box.top - LINES * high, 0), min(box.bottom + LINES * high, rows)
+    left, right = max(box.left, 0), min(box.right, columns)
+    around = _narrow(plane[top:bottom, left:right])
+    if min(around.shape) < REACH:
+        return box
+    limit = max(STEP * _range(_narrow(plane)), 1)
+    stroke = np.logical_or(*(each >= limit for each in strokes(around)))
+    if float(stroke.mean()) > MANY:
+        return box
+    upper, lower = box.top, box.bottom
+    while upper > top and np.count_nonzero(stroke[max(upper - high, top) - top : upper - top]) >= FEW:
+        upper -= high
+    while lower < bottom and np.count_nonzero(stroke[lower - top : min(lower + high, bottom) - top]) >= FEW:
+        lower += high
+    return Box(box.left, upper, box.right, lower)
