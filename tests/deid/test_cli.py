@@ -26,7 +26,16 @@ def given(tmp_path: Path) -> Path:
 
 def run(given: Path, *more: str) -> int:
     return main(
-        [str(given), str(given.parent / "out"), "--profile", PLAIN, "--no-text-search", "--key", str(given.parent / "key"), *more]
+        [
+            str(given),
+            str(given.parent / "out"),
+            "--profile",
+            PLAIN,
+            "--no-text-search",
+            "--key",
+            str(given.parent / "key"),
+            *more,
+        ]
     )
 
 

@@ -18,15 +18,17 @@ from voxelhub_service.deid.pseudonyms import Key
 
 KEY = Key(b"k" * 32)
 HEADER = replace(PROFILES["research"], clean_pixel_data=False)
-ENDINGS_OF_UIDS = ("CT_small.dcm", "MR_small_implicit.dcm", "MR_small_bigendian.dcm", "image_dfl.dcm", "JPEG2000.dcm", "rtplan.dcm",
-                   "reportsi.dcm", "liver_1frame.dcm", "SC_rgb_jpeg_gdcm.dcm", "UN_sequence.dcm", "nested_priv_SQ.dcm")  # fmt: skip
+NAMES = (
+    "CT_small.dcm", "MR_small_implicit.dcm", "MR_small_bigendian.dcm", "image_dfl.dcm", "JPEG2000.dcm", "rtplan.dcm",
+    "reportsi.dcm", "liver_1frame.dcm", "SC_rgb_jpeg_gdcm.dcm", "UN_sequence.dcm", "nested_priv_SQ.dcm",
+)  # fmt: skip
 
 
 def clean(source: Path | str, target: Path, *, key: Key = KEY, waived: bool = True) -> Outcome:
     return clean_dicom(Path(source), target, key=key, profile=HEADER, waived=waived)
 
 
-@pytest.mark.parametrize("name", ENDINGS_OF_UIDS)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_transfer_syntax_is_read_and_written(name: str, tmp_path: Path) -> None:
     source = get_testdata_file(name)
     assert source
@@ -47,7 +49,9 @@ def test_every_transfer_syntax_is_read_and_written(name: str, tmp_path: Path) ->
 
 def test_a_path_depends_on_content_and_key_only(tmp_path: Path) -> None:
     source = get_testdata_file("CT_small.dcm")
-    one, again, other = (clean(source, tmp_path / str(n), key=key) for n, key in enumerate((KEY, Key(b"k" * 32), Key(b"o" * 32))))
+    one, again, other = (
+        clean(source, tmp_path / str(n), key=key) for n, key in enumerate((KEY, Key(b"k" * 32), Key(b"o" * 32)))
+    )
     assert isinstance(one, Released) and isinstance(again, Released) and isinstance(other, Released)
     assert one.path == again.path != other.path
     assert [len(part) for part in one.path.split("/")] == [12, 12, 16] and one.path.endswith(".dcm")

@@ -178,7 +178,10 @@ def test_references_follow_and_names_of_things_stay() -> None:
     )
     inside = dataset.ReferencedSeriesSequence[0].ReferencedInstanceSequence[0]
     assert (
-        inside.ReferencedSOPInstanceUID == dataset.SOPInstanceUID == dataset.file_meta.MediaStorageSOPInstanceUID == KEY.uid(old)
+        inside.ReferencedSOPInstanceUID
+        == dataset.SOPInstanceUID
+        == dataset.file_meta.MediaStorageSOPInstanceUID
+        == KEY.uid(old)
     )
     assert inside.ReferencedSOPClassUID == dataset.SOPClassUID == small_ct().SOPClassUID
     assert dataset.CodingSchemeIdentificationSequence[0].CodingSchemeUID == "2.16.840.1.113883.6.96"

@@ -56,7 +56,9 @@ def test_domains_and_issuers_do_not_meet() -> None:
 def test_projects_of_one_root_differ_and_no_key_shows() -> None:
     root = b"r" * 32
     assert (
-        Key.of_project(root, "a").patient("1") == Key.of_project(root, "a").patient("1") != Key.of_project(root, "b").patient("1")
+        Key.of_project(root, "a").patient("1")
+        == Key.of_project(root, "a").patient("1")
+        != Key.of_project(root, "b").patient("1")
     )
     assert "00" not in repr(ONE) and repr(ONE) == "Key(hidden)"
     assert pickle.loads(pickle.dumps(ONE)).uid("1.2.3") == ONE.uid("1.2.3")

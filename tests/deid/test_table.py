@@ -39,7 +39,9 @@ def test_it_is_what_the_generator_makes() -> None:
 
 
 def test_a_newer_list_only_adds() -> None:
-    rows = make_table.rows_of_list("X_Z_TAGS = [(0x0010, 0x0010)]\nX_Z_U_STAR_TAGS = [(0x0008, 0x1140)]\nALL_TAGS = []\nx = 1\n")
+    rows = make_table.rows_of_list(
+        "X_Z_TAGS = [(0x0010, 0x0010)]\nX_Z_U_STAR_TAGS = [(0x0008, 0x1140)]\nALL_TAGS = []\nx = 1\n"
+    )
     assert rows == {"00100010": "X/Z", "00081140": "X/Z/U*"}
 
 

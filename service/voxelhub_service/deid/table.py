@@ -1,7 +1,7 @@
 """Table E.1-1 as data, and which action one profile takes for a tag and a kind of object.
 
-Codes: D dummy, Z empty, X remove, K keep, C clean, U replace UIDs. Compound codes ("X/Z/D") mean: by the attribute's
-type in the object at hand. kinds.json names the kinds of objects and, for each attribute with a compound code, its type in them."""
+Codes: D dummy, Z empty, X remove, K keep, C clean, U replace UIDs. Compound codes ("X/Z/D") mean: by the attribute's type
+in the object at hand. kinds.json names the kinds of objects and, for each attribute with a compound code, its type there."""
 
 from __future__ import annotations
 
