@@ -16,18 +16,20 @@ import pytest
 from sqlalchemy import func, select
 from support.service import bearer, make_service
 from support.study import SHARED
-from support.uploads import announce, bring_in, open_project, publish_import, send
+from support.uploads import announce, bring_in, held_in, import_run, open_project, publish_import, send
+from support.world import run_row
 from voxelhub_service.database import reading
-from voxelhub_service.datasets import importing
+from voxelhub_service.datasets.fsck import leftovers
 from voxelhub_service.datasets.phantom import write_phantom
 from voxelhub_service.errors import Problem
-from voxelhub_service.models import Dataset, Entry, File
+from voxelhub_service.imports import importing, quarantine
+from voxelhub_service.models import Dataset, File, Upload
 
 
 @pytest.fixture
 def service(tmp_path: Path) -> Any:
     client, context = make_service(
-        tmp_path, min_free=0, archive_max_bytes=50 * 1024**2, archive_max_files=50, archive_max_ratio=20
+        tmp_path, min_free=0, archive_max_bytes=50 * 1024**2, archive_max_files=50, archive_max_ratio=20, door_workers=1,
     )
     open_project(context)
     return client, context
@@ -178,30 +180,56 @@ BAD: dict[str, tuple[str, Callable[[Path], bytes], str]] = {
 
 
 @pytest.mark.parametrize(("name", "make", "sentence"), BAD.values(), ids=BAD.keys())
-def test_content_that_is_refused(service: Any, tmp_path: Path, name: str, make: Callable[[Path], bytes], sentence: str) -> None:
+def test_content_that_is_held(service: Any, tmp_path: Path, name: str, make: Callable[[Path], bytes], sentence: str) -> None:
+    """It costs only itself: the other file is published, and the reason names no file."""
     client, context = service
     run = send(client, {"fine.txt": b"hello\n", name: make(tmp_path)})
-    with pytest.raises(Problem, match=sentence) as raised:
-        publish_import(context, run["id"])
-    assert name in raised.value.detail
-    assert str(tmp_path) not in f"{raised.value.detail} {raised.value.fix}"
+    assert publish_import(context, run["id"]).n_files == 1
+    (item,) = held_in(context, run["id"])
+    assert sentence in item.reason and item.reason.endswith(".") and item.releasable
+    assert name not in item.reason and str(tmp_path) not in item.reason
     with reading(context.engine) as session:
-        assert [session.scalar(select(func.count()).select_from(table)) for table in (Dataset, Entry, File)] == [0, 0, 0]
-    assert not list(context.settings.projects_dir.rglob("*.txt"))
+        assert session.scalars(select(File.path)).all() == ["fine.txt"]
+    assert quarantine.name_of(context, item) == name
     assert not list(context.settings.state_dir.rglob("evil"))
+    assert leftovers(context, True) == []
 
 
-def test_the_child_writes_the_sentence_and_leaves_nothing(
+def test_nothing_but_held_files_makes_no_version(service: Any, tmp_path: Path) -> None:
+    client, context = service
+    run = send(client, {"a.zip": b"hello"})
+    assert import_run(context, run["id"]) is None
+    row = run_row(context, run["id"])
+    assert (row.state, row.reason) == ("succeeded", "Nothing was released: 1 file waits in quarantine.")
+    with reading(context.engine) as session:
+        assert session.scalar(select(func.count()).select_from(Dataset)) == 0
+        assert session.scalar(select(Upload.state)) == "done"
+
+
+def test_the_coordinator_writes_the_sentence_and_leaves_nothing(
     service: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, context = service
-    run = send(client, {"a.zip": b"hello"})
+    run = send(client, {"a.txt": b"hello"})
+    next(context.settings.uploads_dir.rglob("*.part")).write_bytes(b"jello")
     monkeypatch.setattr(importing, "load_settings", lambda: context.settings)
     assert importing.main([run["id"]]) == 2
     said = capsys.readouterr().out
-    assert "::error “a.zip” is not a whole archive" in said
+    assert "::error File 1 of 1 arrived changed" in said
     assert (context.settings.staging_dir / f"{run['id']}.json").is_file()
     assert not (context.settings.staging_dir / run["id"]).exists()
+
+
+def test_a_defect_of_ours_puts_no_name_into_the_log(
+    service: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, context = service
+    run = send(client, {"PLANTED^NAME.txt": b"hello"})
+    monkeypatch.setattr(importing, "load_settings", lambda: context.settings)
+    monkeypatch.setattr(importing.placing, "place", lambda *_: Path("/PLANTED^NAME.txt").read_bytes())
+    assert importing.main([run["id"]]) == 1
+    said = capsys.readouterr().out
+    assert "FileNotFoundError" in said and "PLANTED" not in said
 
 
 def test_bytes_that_changed_on_the_way(service: Any) -> None:
@@ -223,8 +251,8 @@ def test_an_archive_that_outgrows_the_quota(tmp_path: Path) -> None:
     client, context = make_service(tmp_path, min_free=0)
     open_project(context, quota=1024**2)
     run = send(client, {"a.zip": zipped(("a", bytes(2 * 1024**2)))})
-    with pytest.raises(Problem, match="larger than the project"):
-        publish_import(context, run["id"])
+    assert import_run(context, run["id"]) is None
+    assert "larger than the project" in held_in(context, run["id"])[0].reason
 
 
 AWKWARD = SHARED / "dicom" / "awkward"

@@ -71,7 +71,11 @@ class Job:
         text = str(settings.envs_dir) if reads else None
         hello: dict[str, Any] = {"key": self.key.hex() if self.key else None, "profile": PROFILE, "text": text}
         projects = settings.projects_dir / self.project
-        seen = [self.source, *([projects] if self.adds and projects.is_dir() else []), *([settings.envs_dir / "ocr"] if text else [])]
+        seen = [self.source]
+        if self.adds and projects.is_dir():
+            seen.append(projects)
+        if text:
+            seen.append(settings.envs_dir / "ocr")
         return Bench(tuple(seen), (self.work,), hello, settings.door_memory, settings.isolation,
                      max(settings.archive_max_bytes, self.room, 1024**3))
 
