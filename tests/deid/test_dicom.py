@@ -10,11 +10,14 @@ from pathlib import Path
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
+from pydicom.dataelem import RawDataElement
+from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRLittleEndian
 from voxelhub_service.deid.dicom import clean_dicom
 from voxelhub_service.deid.outcome import Held, Outcome, Released
 from voxelhub_service.deid.profile import PROFILES
 from voxelhub_service.deid.pseudonyms import Key
+from voxelhub_service.deid.writing import write_file
 
 KEY = Key(b"k" * 32)
 HEADER = replace(PROFILES["research"], clean_pixel_data=False)
@@ -166,3 +169,13 @@ def test_hostile_bytes_neither_crash_nor_pass(tmp_path: Path) -> None:
                 or after.file_meta.TransferSyntaxUID.is_transfer_syntax
             )
         (tmp_path / "out").unlink(missing_ok=True)
+
+
+def test_pixels_described_by_nonsense_are_unreadable(tmp_path: Path) -> None:
+    dataset = pydicom.dcmread(get_testdata_file("CT_small.dcm"))
+    value = b"QZXTOKEN0042" * 2
+    dataset[0x00080060] = RawDataElement(Tag(0x00080060), "SQ", len(value), value, 0, False, True)
+    with (tmp_path / "in").open("wb") as file:
+        write_file(file, dataset, implicit=False, little=True)
+    outcome = clean(tmp_path / "in", tmp_path / "out")
+    assert isinstance(outcome, Held) and outcome.code == "unreadable" and not (tmp_path / "out").exists()

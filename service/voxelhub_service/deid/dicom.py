@@ -55,7 +55,12 @@ def clean_dicom(
     broken = _pixels_in_order(dataset)
     if broken is not None:
         return broken
-    seen = clean_pixels(dataset, profile=profile, finder=finder, waived=waived)
+    try:
+        seen = clean_pixels(dataset, profile=profile, finder=finder, waived=waived)
+    except (MemoryError, OSError):
+        raise
+    except Exception:  # the decoding of what describes the pixels, on hostile bytes
+        return Held("unreadable", "What describes the pixels cannot be read.", what_is(dataset), releasable=False, fix=_EXPORT)
     if seen.kind == "hold":
         return Held(seen.code, seen.reason, what_is(dataset), tuple(seen.findings), seen.releasable, seen.fix)
     path = _path(dataset, key)
