@@ -72,7 +72,10 @@ def frames(dataset: Dataset) -> Iterator[tuple[Image, str]]:
 
 
 def write_back(dataset: Dataset, pixels: Image, photometric: str) -> bool:
-    """`pixels`: frames x rows x columns (x samples). Uncompressed; explicit little endian if it was coded. True when the source was lossy."""
+    """`pixels`: frames x rows x columns (x samples). Uncompressed.
+
+    A coded source becomes explicit little endian. True when the source was lossy.
+    """
     syntax = syntax_of(dataset)
     if pixels.ndim == 4:
         dataset.PlanarConfiguration = 0
