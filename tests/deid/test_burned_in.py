@@ -61,7 +61,7 @@ def test_every_burned_in_text_is_covered_or_the_file_held(capsys):
             outside.append(float((changed & ~near).mean()))
     with capsys.disabled():
         share = f"{np.mean(outside):.1%} of an image's pixels, {max(outside):.1%} at most"
-        print(f"\nburned-in: {len(files)} files, {held} held, {boxes} texts, {len(lost)} left; changed outside of the boxes: {share}")
+        print(f"\nburned-in: {len(files)} files, {held} held, {boxes} texts, {len(lost)} left; changed outside: {share}")
     assert len(files) >= 14
     assert lost == []
     assert held <= MOST_HELD * len(files)
