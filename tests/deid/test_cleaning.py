@@ -149,3 +149,13 @@ def test_any_bytes_never_raise(tmp_path: Path, data: bytes, start: bytes) -> Non
     target.unlink(missing_ok=True)
     outcome = clean(source, "x", target, key=KEY, profile=PROFILES["research"], finder=WhiteFinder())
     assert target.exists() == isinstance(outcome, Released)
+
+
+def test_a_waived_dicom_file_is_never_copied_with_its_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where its own cleaner holds it for a reason that could be waived."""
+    from voxelhub_service.deid import dicom
+
+    data = bytes(128) + b"DICM" + TOKEN.encode() + bytes(200)
+    monkeypatch.setattr(dicom, "clean_dicom", lambda *_, **__: Held("too_large", "It is too large."))
+    outcome, target = cleaned(data, "a.dcm", tmp_path, waived=True)
+    assert isinstance(outcome, Held) and not target.exists()

@@ -48,8 +48,8 @@ def clean(
         return _broken(kind)
     if isinstance(outcome, Held):
         target.unlink(missing_ok=True)
-        if not waived or not outcome.releasable or outcome.code in FINAL:
-            return outcome
+        if not waived or not outcome.releasable or outcome.code in FINAL or kind == "dicom":
+            return outcome  # a DICOM file is never copied with its header
         return _as_it_is(outcome, kind, source, name, target, key)
     if kind != "dicom" and (path := naming.bids_path(name, key)) is not None and path.endswith(naming.ending_of(outcome.path)):
         return dataclasses.replace(outcome, path=path)
