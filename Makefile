@@ -36,6 +36,7 @@ types: test-setup ## the panels' TypeScript types, from the service's OpenAPI do
 	cd extensions/lab && $(NPM) run -s types
 
 bench: test-setup ## the measurements of docs/measured
+	@$(BOOTSTRAP) bench-deid
 	@$(TEST)/python tests/benchmarks/bench.py $(BENCH)
 
 soak: test-setup ## the long runs: kill storms, fuzzing, scale

@@ -11,17 +11,20 @@ from benchmarks.measure import median, table
 from pydicom import dcmread
 from support.cleaned import text_of
 from support.planted import Hunt, PlantedFile, Planter
-from support.planted_dicom import ct, pixels_of, put, put_pixels, write
 from support.planted_attributes import deep
+from support.planted_dicom import ct, pixels_of, put, put_pixels, write
 
-ROOT = Path(__file__).resolve().parents[2]
 DRIVER = Path(__file__).with_name("deid_drivers.py")
-PEERS = ROOT / ".envs/bench-deid/bin/python"
-TOOLS = {"ours-headers": sys.executable, "ours": sys.executable, "dicognito": str(PEERS), "dicom-anonymizer": str(PEERS), "deid": str(PEERS)}
+PEER = Path(sys.executable).parents[2] / "bench-deid/bin/python"  # beside the tests' environment
+PEERS = dict.fromkeys(("dicognito", "dicom-anonymizer", "deid"), PEER)
+TOOLS = {"ours-headers": Path(sys.executable), "ours": Path(sys.executable)} | PEERS
 NAMES = {
-    "ours-headers": "**VoxelHub, headers**", "ours": "**VoxelHub, headers and a look for text in the pixels**",
-    "dicognito": "dicognito 0.19.0, headers", "dicom-anonymizer": "dicom-anonymizer 2.1.0, headers", "deid": "deid 0.4.13, headers",
-}  # fmt: skip
+    "ours-headers": "**VoxelHub, headers**",
+    "ours": "**VoxelHub, headers and a look for text in the pixels**",
+    "dicognito": "dicognito 0.19.0, headers",
+    "dicom-anonymizer": "dicom-anonymizer 2.1.0, headers",
+    "deid": "deid 0.4.13, headers",
+}
 SIDE = 512
 
 
@@ -44,7 +47,8 @@ def measure(folder: Path, count: int = 300, rounds: int = 7) -> str:
 
 def run(tool: str, source: Path, target: Path) -> tuple[float, float]:
     """Seconds, and seconds of CPU; what the tool says is of no interest unless it fails."""
-    done = subprocess.run([TOOLS[tool], "-P", str(DRIVER), tool, str(source), str(target)], capture_output=True, text=True, cwd=target)
+    command = [TOOLS[tool], "-P", DRIVER, tool, source, target]  # -P: this folder has a module called as one of them
+    done = subprocess.run(command, capture_output=True, text=True, cwd=target)
     assert done.returncode == 0, f"{tool}: {done.stderr[-2000:]}"
     wall, cpu = done.stdout.splitlines()[-1].split()
     return float(wall), float(cpu)
@@ -98,10 +102,11 @@ def report(
     faster = {ours: all(cpus[ours] < cpus[peer] for peer in peers) for ours in ("ours-headers", "ours")}
     clean = left["ours"][0] == left["ours-headers"][0] == 0
     return (
-        f"{count} synthetic CT slices of {SIDE} × {SIDE} in 16 bit ({plants:,} planted words and dates), from disk to disk, one "
-        f"process each, {len(walls['ours'])} runs each taking turns, medians. The clock runs from the first read to the last write. "
-        "Ours with its report written, profile “research”; the others as their documentation starts, private elements removed where "
-        "they offer it. On a machine with other work CPU time says more than instances a second.\n\n"
+        f"{count} synthetic CT slices of {SIDE} × {SIDE} in 16 bit ({plants:,} planted words and dates), from disk to disk, "
+        f"one process each, {len(walls['ours'])} runs each taking turns, medians. The clock runs from the first read to the last "
+        "write. "
+        "Ours with its report written, profile “research”; the others as their documentation starts, private elements removed "
+        "where they offer it. On a machine with other work CPU time says more than instances a second.\n\n"
         f"{table(head, rows)}\n\nAim: less CPU time than each of them for what they do, the headers: "
         f"{'met' if faster['ours-headers'] else 'NOT met'}; also with the look at the pixels, which none of them takes: "
         f"{'met' if faster['ours'] else 'NOT met'}; nothing left: {'met' if clean else 'NOT met'}."

@@ -1,5 +1,6 @@
-"""One tool over one folder, in its own environment: `python deid_drivers.py TOOL IN OUT`. Prints the seconds from the first file's
-reading to the last one's writing, and the CPU seconds of it, without the start of Python and imports."""
+"""One tool over one folder, in its own environment: `python deid_drivers.py TOOL IN OUT`.
+
+Prints the seconds from the first file's reading to the last one's writing, and the CPU seconds of it; without imports."""
 
 from __future__ import annotations
 
@@ -71,7 +72,13 @@ def deid() -> Callable[[Files, Path], None]:
     return run
 
 
-TOOLS = {"ours": ours, "ours-headers": lambda: ours(pixels=False), "dicognito": dicognito, "dicom-anonymizer": dicom_anonymizer, "deid": deid}
+TOOLS = {
+    "ours": ours,
+    "ours-headers": lambda: ours(pixels=False),
+    "dicognito": dicognito,
+    "dicom-anonymizer": dicom_anonymizer,
+    "deid": deid,
+}
 
 
 def main() -> int:

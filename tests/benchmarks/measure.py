@@ -18,6 +18,7 @@ TITLES = {
     "upload": "Upload of a large file",
     "listing": "Workspace listing at 100,000 entries",
     "deid": "De-identification, disk to disk",
+    "import": "Import of 10,000 instances into a clinical project",
 }
 INTRODUCTION = """# Measured: make bench
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from benchmarks import listing, measure, upload
+from benchmarks import deid, listing, measure, upload
 from benchmarks.seeding import seed
 from support.live import live_service
 
@@ -44,3 +44,15 @@ def test_the_plain_server_stores_what_curl_sends(tmp_path):
     with upload.plain_server(tmp_path / "plain") as (url, pid):
         assert upload.send_plain(source, url, pid)["send"] > 0
     assert (tmp_path / "plain/file").read_bytes() == source.read_bytes()
+
+
+def test_deidentification_is_measured_on_files_that_hold_what_is_searched_for(tmp_path):
+    """One tool over a few files; and the count of what is left notices files that nobody cleaned."""
+    source, planted = deid.make_files(tmp_path / "in", 3)
+    (tmp_path / "out").mkdir()
+    wall, cpu = deid.run("ours", source, tmp_path / "out")
+    assert wall > 0 and cpu > 0
+    assert deid.tokens_left(tmp_path / "out", planted) == (0, 0, 0)
+    words, places, broken = deid.tokens_left(source, planted)
+    assert words > 40 and places > 20 and broken == 0
+    assert len((tmp_path / "out/report.jsonl").read_text().splitlines()) == 3
