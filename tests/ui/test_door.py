@@ -28,6 +28,7 @@ from support.workplace import Workplace, workplace
 
 PATIENCE = 60_000  # ms
 LONG = 300_000  # ms: 200 files through the door on two busy cores
+QUOTA = 48 * 1024**2  # bytes: so that the bar shows something
 CHOSEN = "burned_in"  # the one that is let in
 REASON = "The picture shows a ruler and no name: looked at it at the console."
 THEMES = "%40jupyterlab%2Fapputils-extension%3Athemes"
@@ -43,6 +44,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
                 time.sleep(0.5)
         with started.api("admin") as api:
             api.patch("/projects/demo", json={"open": False}).raise_for_status()
+            api.patch("/projects/alpha", json={"quota_bytes": QUOTA}).raise_for_status()
         yield started
 
 
@@ -183,7 +185,6 @@ def view_dataset(page: Page, album: Album, title: str) -> None:
     versions.get_by_test_id("compare-2").click()
     expect(versions.get_by_test_id("changes-2")).to_contain_text(re.compile(r"\.dcm"))
     expect(versions.get_by_test_id("changes-2")).to_contain_text("0 removed")
-    versions.scroll_into_view_if_needed()
     album.take(page, "versions")
     page.get_by_test_id("action-eye").click()
     drawn(page)
@@ -213,6 +214,7 @@ def look_at_storage(page: Page, album: Album) -> None:
 def take_it_in_dark(page: Page, place: Workplace, album: Album) -> None:
     themes = f"{place.lab.url}/lab/api/settings/{THEMES}"
     httpx.put(themes, headers=place.lab.headers, json={"raw": '{"theme": "JupyterLab Dark"}'}).raise_for_status()
+    page.evaluate("localStorage.removeItem('voxelhub:datasets-seen')")  # as a newcomer: the panel opens by itself
     page.goto(place.page_url)
     page.get_by_test_id("show-held").click()
     expect(held(page)).to_have_count(2)

@@ -1,4 +1,5 @@
 /** Files of a drop or a chooser, each with its path below the dropped folder. */
+import { naturalCompare } from '../shared/format';
 
 export interface Picked {
   file: File;
@@ -47,10 +48,11 @@ async function walk(entry: FileSystemEntry, folder: string, found: Picked[]): Pr
   }
 }
 
+/** Without what file managers leave behind; in the order of the paths, in which an import counts its files. */
 function keep(files: Picked[]): Picked[] {
-  return files.filter(
-    ({ path }) => !IGNORED.has(path.split('/').pop() ?? '') && !path.startsWith('__MACOSX/')
-  );
+  return files
+    .filter(({ path }) => !IGNORED.has(path.split('/').pop() ?? '') && !path.startsWith('__MACOSX/'))
+    .sort((a, b) => naturalCompare(a.path, b.path));
 }
 
 export function hasArchive(files: readonly Picked[]): boolean {

@@ -4,7 +4,7 @@ import { useMemo, useState } from 'react';
 import type { Core } from '../core';
 import { CheckField, TextAreaField, TextField } from '../shared/fields';
 import { FormDialog } from '../shared/form-dialog';
-import { bytes, count, naturalCompare } from '../shared/format';
+import { bytes, count } from '../shared/format';
 import { hasArchive, proposeTitle, type Picked } from './collect';
 import { TargetFields, TargetNotes, useTarget } from './target';
 import { TypingFields, type Typing } from './typing';
@@ -20,7 +20,6 @@ function FileList({
   size: number;
   clinical: boolean;
 }): JSX.Element {
-  const sorted = useMemo(() => [...picked].sort((a, b) => naturalCompare(a.path, b.path)), [picked]);
   return (
     <div className="vx-FileList" role="group" aria-label="Files">
       <div className="vx-FileList-head">
@@ -28,7 +27,7 @@ function FileList({
         {clinical && <small>Their names are removed, too.</small>}
       </div>
       <ul>
-        {sorted.slice(0, SHOWN).map(({ path, file }) => (
+        {picked.slice(0, SHOWN).map(({ path, file }) => (
           <li key={path}>
             <span title={path}>{path}</span>
             <span>{bytes(file.size)}</span>

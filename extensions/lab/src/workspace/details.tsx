@@ -120,12 +120,12 @@ export function Details({
         <h3>About</h3>
         <Facts facts={facts} />
       </section>
+      {dataset.problem && <ProblemNotice problem={dataset.problem} onRetry={dataset.reload} />}
+      {dataset.value && <Versions core={core} dataset={dataset.value} open={project?.open ?? false} />}
       <Files core={core} entry={entry} open={project?.open ?? false} />
       {project && !project.open && (
         <p className="vx-Muted">Files of a clinical project stay inside VoxelHub and cannot be downloaded.</p>
       )}
-      {dataset.problem && <ProblemNotice problem={dataset.problem} onRetry={dataset.reload} />}
-      {dataset.value && <Versions core={core} dataset={dataset.value} open={project?.open ?? false} />}
     </aside>
   );
 }

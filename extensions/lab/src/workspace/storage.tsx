@@ -38,7 +38,7 @@ function QuotaBar({ storage }: { storage: Storage }): JSX.Element {
           <div
             key={part.id}
             className={`vx-mod-${part.id}`}
-            style={{ width: `${(part.size / whole) * 100}%` }}
+            style={{ width: `${(part.size / whole) * 100}%`, minWidth: part.size ? 3 : 0 }}
             title={`${part.label}: ${bytes(part.size)}`}
           />
         ))}
