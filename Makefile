@@ -6,7 +6,7 @@ TEST = $(ENVS)/test/bin
 NPM = PATH="$(abspath $(ENVS))/core/bin:$$PATH" npm
 RUNTIME = core lab imaging tool-dicom-to-nifti ocr keycloak proxy labextension kernelspecs bytecode
 PACKAGES = hub_config/voxelhub_hub spawner/voxelhub_spawner spawner/voxelhub_sandbox service/voxelhub_service \
-	extensions/lab/voxelhub_lab kernels/voxelhub
+	extensions/lab/voxelhub_lab extensions/planner/voxelhub_planner kernels/voxelhub
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up test-setup test check types bench soak fresh bundle kernel-torch clean

@@ -45,7 +45,7 @@ SOURCES = {
     "tool-dicom-to-nifti": [],
     "ocr": [],
     "bench-deid": [],
-    "test": ["hub_config", "spawner", "service", "extensions/lab", "kernels"],
+    "test": ["hub_config", "spawner", "service", "extensions/lab", "extensions/planner", "kernels"],
 }
 SIZES = {"imaging-torch": "about 5.2 GB on disk, of which the CUDA libraries are most"}
 

@@ -24,7 +24,8 @@ def test_the_wheel_is_complete(tmp_path: Path) -> None:
     wanted = {f"{extension}/{path.relative_to(BUILT)}" for path in BUILT.rglob("*") if path.is_file()}
     wanted |= {f"{extension}/install.json", f"{data}/etc/jupyter/jupyter_server_config.d/voxelhub_lab.json"}
     for package in ("hub_config/voxelhub_hub", "spawner/voxelhub_spawner", "spawner/voxelhub_sandbox",
-                    "service/voxelhub_service", "extensions/lab/voxelhub_lab", "kernels/voxelhub"):
+                    "service/voxelhub_service", "extensions/lab/voxelhub_lab", "extensions/planner/voxelhub_planner",
+                    "kernels/voxelhub"):
         folder = ROOT / package
         wanted |= {f"{folder.name}/{path.relative_to(folder)}" for path in folder.rglob("*")
                    if path.is_file() and "__pycache__" not in path.parts}

@@ -1,0 +1,136 @@
+"""Nodes, slides and limits as the planner takes them; every value is checked at the door.
+
+Model: a_j = (kB per patch · 8 / 1000) / Mbit per second + 1 / (patches per second of node j), in seconds per patch; transfer is
+billed. A fragment of s patches on node j takes o_j + s·a_j seconds and costs that times p_j / 3600 USD. Source: arXiv
+2401.12597, equations 13–16.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .errors import PlannerError
+
+INF = math.inf
+
+
+@dataclass(frozen=True)
+class Node:
+    """One server. `trust_domain` is who could look: a provider or an institution, not a machine."""
+
+    id: str
+    trust_domain: str
+    throughput_patches_per_s: float
+    trusted: bool = False
+    price_usd_per_hour: float = 0.0
+    uplink_mbps: float = INF
+    setup_s: float = 0.0
+    billing_s: float = 0.0  # 0: continuous; 60: each begun minute
+    gpu: str = ""
+    location: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.id or not self.trust_domain:
+            raise PlannerError("A node needs an id and a trust domain.")
+        _positive(self, "throughput_patches_per_s", finite=True)
+        _positive(self, "uplink_mbps", finite=False)
+        for name in ("price_usd_per_hour", "setup_s", "billing_s"):
+            _not_negative(self, name)
+
+    def seconds_per_patch(self, kb_per_patch: float) -> float:
+        return kb_per_patch * 8 / 1000 / self.uplink_mbps + 1 / self.throughput_patches_per_s
+
+    def time_s(self, patches: int, kb_per_patch: float) -> float:
+        """Seconds for a fragment; nothing for an empty one."""
+        return self.setup_s + patches * self.seconds_per_patch(kb_per_patch) if patches else 0.0
+
+    def cost_usd(self, time_s: float) -> float:
+        """Of `time_s` seconds, rounded up to whole billing periods."""
+        billed = math.ceil(time_s / self.billing_s) * self.billing_s if self.billing_s else time_s
+        return billed * self.price_usd_per_hour / 3600
+
+
+@dataclass(frozen=True)
+class Slide:
+    """Patches per fragment; an empty fragment needs no node."""
+
+    id: str
+    fragments: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not self.id:
+            raise PlannerError("A slide needs an id.")
+        if not self.fragments or any(isinstance(n, bool) or n != int(n) or n < 0 for n in self.fragments):
+            raise PlannerError(f"Slide {self.id}: `fragments` are whole numbers of patches, none of them negative.")
+        if not any(self.fragments):
+            raise PlannerError(f"Slide {self.id} is empty: no fragment has a patch.")
+
+
+@dataclass(frozen=True)
+class Workload:
+    slides: tuple[Slide, ...]
+    kb_per_patch: float
+
+    def __post_init__(self) -> None:
+        if not self.slides:
+            raise PlannerError("A workload needs a slide.")
+        unique((slide.id for slide in self.slides), "slide")
+        _positive(self, "kb_per_patch", finite=True)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """None: no limit. Shares and leaks are fractions of 1."""
+
+    max_nodes: int | None = None  # untrusted ones
+    budget_usd: float | None = None
+    deadline_s: float | None = None
+    max_share: float | None = None
+    max_pair_leak: float | None = None
+    egress_mbps: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("max_nodes", "budget_usd", "deadline_s", "max_share", "max_pair_leak", "egress_mbps"):
+            if getattr(self, name) is not None:
+                _not_negative(self, name)
+        for name in ("max_share", "max_pair_leak"):
+            if (value := getattr(self, name)) is not None and value > 1:
+                raise PlannerError(f"`{name}` is a fraction, at most 1; this is {value}.")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where each fragment of each slide runs, with what it costs and what is proven about it."""
+
+    assignment: tuple[tuple[str | None, ...], ...]  # per slide, per fragment: node id; None for an empty fragment
+    nodes: int  # untrusted ones that are used
+    cost_usd: float
+    makespan_s: float
+    lower_bound_usd: float = 0.0  # no plan with as many nodes within this makespan is cheaper
+    gap: float = 0.0  # (cost − bound) / cost
+
+
+def unique(ids: Iterable[str], what: str) -> None:
+    seen: set[str] = set()
+    for one in ids:
+        if one in seen:
+            raise PlannerError(f"Two {what}s are called {one!r}.")
+        seen.add(one)
+
+
+def _positive(owner: object, name: str, *, finite: bool) -> None:
+    value = getattr(owner, name)
+    if not _is_number(value) or value <= 0 or (finite and value == INF):
+        raise PlannerError(f"`{name}` must be above 0{' and finite' if finite else ''}; this is {value!r}.")
+
+
+def _not_negative(owner: object, name: str) -> None:
+    value = getattr(owner, name)
+    if not _is_number(value) or value < 0 or value == INF:
+        raise PlannerError(f"`{name}` must be 0 or more, and finite; this is {value!r}.")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
