@@ -40,7 +40,7 @@ def _narrow(plane: Image) -> Image:
     if plane.dtype.kind == "f":
         low, high = float(np.nanmin(plane)), float(np.nanmax(plane))
         return ((np.nan_to_num(plane) - low) * (32000.0 / max(high - low, 1e-30))).astype(np.int16)
-    wide = plane.astype(np.int64) - int(plane.min())
+    wide = plane.astype(np.int32 if plane.dtype.itemsize <= 2 else np.int64) - int(plane.min())
     while int(wide.max()) > 32767:
         wide >>= 1
     return wide.astype(np.int16)
@@ -86,7 +86,8 @@ def _dense(plane: Image, heights: Image, limit: float) -> bool:
         return False
     lowest = int(values.min())
     counts = np.bincount(values.astype(np.int64) - lowest)
-    common = [int(each) + lowest for each in np.argsort(counts)[-3:] if counts[each] >= SUSPICIOUS]
+    often = np.flatnonzero(counts >= SUSPICIOUS)
+    common = [int(each) + lowest for each in often[np.argsort(counts[often], kind="stable")[-3:]]]
     bottom, top = int(plane.min()), int(plane.max())
     near = (top - bottom) // NEAR
     high = heights >= max((top - bottom) * HIGH, limit)
@@ -102,7 +103,8 @@ def _crowded(at: npt.NDArray[np.bool_]) -> bool:
     if np.count_nonzero(at) < SUSPICIOUS:
         return False
     rows, columns = (size // BLOCK * BLOCK for size in at.shape)
-    blocks = at[:rows, :columns].reshape(rows // BLOCK, BLOCK, columns // BLOCK, BLOCK).sum((1, 3))
+    counted = at[:rows, :columns].view(np.uint8).reshape(rows // BLOCK, BLOCK, columns).sum(1, dtype=np.uint8)
+    blocks = counted.reshape(rows // BLOCK, columns // BLOCK, BLOCK).sum(2, dtype=np.int32)
     if blocks.shape[1] > 2:
         blocks = blocks[:, :-2] + blocks[:, 1:-1] + blocks[:, 2:]
     return int(blocks.max()) >= SUSPICIOUS
