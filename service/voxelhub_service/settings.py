@@ -67,10 +67,12 @@ class Settings:
     archive_max_ratio: int = setting(200, "Unpacked size over packed size above which an archive is refused.")
     door_workers: int = setting(2, "Processes that look at and clean the files of one import at the same time.")
     door_memory: int = setting(4 * GIB, "Bytes of memory one of these processes may use.")
-    door_text: bool = setting(True, "Look for text in the pixels of clinical images. Off: images that may hold text are quarantined.")
+    door_text: bool = setting(
+        True, "Look for text in the pixels of clinical images. Off: images that may hold text are quarantined.")
     quarantine_days: int = setting(30, "Days after which a file that nobody decided about leaves the quarantine for good.")
     clamd: str = setting("", "Virus scanner: host:port or socket path of a clamd; empty means none.")
-    clamd_required: bool = setting(True, "While the scanner does not answer: true holds imports back, false lets them in unscanned.")
+    clamd_required: bool = setting(
+        True, "While the scanner does not answer: true holds imports back, false lets them in unscanned.")
     url_private: bool = setting(False, "Allow imports from private, link-local and loopback addresses.")
     url_per_host: int = setting(2, "Imports from a URL that load from the same host at the same time.")
     tools_dir: str = setting("", "Folder of the tools, one folder each; empty means those that ship.")

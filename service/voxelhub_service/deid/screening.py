@@ -40,9 +40,9 @@ def _narrow(plane: Image) -> Image:
     if plane.dtype.kind == "f":
         low, high = float(np.nanmin(plane)), float(np.nanmax(plane))
         return ((np.nan_to_num(plane) - low) * (32000.0 / max(high - low, 1e-30))).astype(np.int16)
-    wide = plane.astype(np.int32 if plane.dtype.itemsize <= 2 else np.int64) - int(plane.min())
+    wide: Image = plane.astype(np.int32 if plane.dtype.itemsize <= 2 else np.int64) - int(plane.min())
     while int(wide.max()) > 32767:
-        wide >>= 1
+        wide = wide >> 1
     return wide.astype(np.int16)
 
 
