@@ -91,8 +91,10 @@ def big_tiff(description: bytes) -> bytes:
     return head + struct.pack("<Q", 3) + tags + struct.pack("<Q", 0) + description
 
 
-NRRD = b"NRRD0004\n# made here\ntype: short\ndimension: 3\nsizes: 2 3 4\nspace directions: (0.5,0,0) (0,0,-2) (0,3,0)\nencoding: raw\n\n"
-META = b"ObjectType = Image\nNDims = 3\nDimSize = 2 3 4\nElementType = MET_SHORT\nElementSpacing = 0.5 2 3\nElementDataFile = LOCAL\n"
+NRRD = (b"NRRD0004\n# made here\ntype: short\ndimension: 3\nsizes: 2 3 4\nspace directions: (0.5,0,0) (0,0,-2) (0,3,0)\n"
+        b"encoding: raw\n\n")
+META = (b"ObjectType = Image\nNDims = 3\nDimSize = 2 3 4\nElementType = MET_SHORT\nElementSpacing = 0.5 2 3\n"
+        b"ElementDataFile = LOCAL\n")
 READS = b"@one\nAC\nGT\n+\n@@\nII\n@two\nA\n+two\n+\n"  # two lines of letters; qualities that look like titles
 FILES = [
     (
