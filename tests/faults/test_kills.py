@@ -9,30 +9,34 @@ its reason, its result is there once or not at all, and `voxelhub fsck --deep` h
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import random
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from support.fleet import Fleet
 from support.world import ROOT, add_project, add_version, run_row, until, versions_of
 from voxelhub_sandbox.bubblewrap import unavailable
 from voxelhub_service.checkpoints import NAMES
-from voxelhub_service.database import reading
+from voxelhub_service.database import reading, writing
 from voxelhub_service.fsck.registry import checks
-from voxelhub_service.models import TERMINAL_STATES, AuditEvent, Dataset, File, Run, Upload
+from voxelhub_service.models import TERMINAL_STATES, AuditEvent, Dataset, File, Project, QuarantineItem, Run, Upload
 
 pytestmark = [
     pytest.mark.skipif(unavailable() is not None, reason=str(unavailable())),
     pytest.mark.skipif(not (ROOT / ".envs/tool-dicom-to-nifti").exists(), reason="the tool's environment is not installed"),
 ]
 CHUNK = 256 * 1024
+NAME = "PLANTED^KILL"
 FAILS = "ended unexpectedly"
 
 
@@ -48,6 +52,8 @@ class Kill:
 
 
 BOTH, UPLOAD, TOOL = ("upload", "tool"), ("upload",), ("tool",)
+CLINICAL, URL, RELEASE = ("clinical",), ("url",), ("release",)
+KINDS = (*BOTH, *CLINICAL, *URL, *RELEASE)
 POINTS = [
     Kill("api", "upload.created", "open", UPLOAD),
     Kill("api", "upload.bytes_written", "open", UPLOAD),
@@ -55,7 +61,11 @@ POINTS = [
     Kill("api", "upload.offset_committed", "open", UPLOAD),
     Kill("api", "upload.completed", "queued", UPLOAD),
     Kill("api", "run.created", "queued", TOOL),
-    Kill("import", "import.staged", "running", UPLOAD),
+    Kill("import", "fetch.bytes_written", "running", URL),
+    Kill("import", "fetch.complete", "running", URL),
+    Kill("import", "import.unpacked", "running", UPLOAD + CLINICAL),
+    Kill("import", "import.cleaned", "running", UPLOAD + CLINICAL),
+    Kill("import", "import.staged", "running", UPLOAD + CLINICAL + RELEASE),
     Kill("worker", "run.staged_in", "staging_in"),
     Kill("worker", "run.submitted", "staging_in"),
     Kill("worker", "run.running", "running"),
@@ -63,7 +73,9 @@ POINTS = [
     Kill("worker", "run.staging_out", "staging_out"),
     Kill("worker", "publish.hashed", "staging_out"),
     Kill("worker", "publish.renamed", "staging_out"),
-    Kill("worker", "publish.registered", "succeeded"),
+    Kill("worker", "publish.registered", "succeeded", BOTH + CLINICAL + RELEASE),
+    Kill("worker", "quarantine.placed", "staging_out", CLINICAL),
+    Kill("api", "release.created", "queued", RELEASE),
     Kill("worker", "run.finished", "succeeded"),
     Kill("supervisor", "supervisor.started", "running", BOTH, "failed"),
     Kill("supervisor", "supervisor.tool_started", "running", BOTH, "failed"),
@@ -96,6 +108,8 @@ def fleet(tmp_path_factory):
         fleet.entries = add_version(fleet.context, fleet.project, "data", {
             "table.csv": ("table", "table", "csv", {"table.csv": b"a,b\n1,2\n"})})
         until(lambda: not going(fleet), 120)  # the demonstration dataset comes in at the first start
+        with writing(fleet.context.engine) as session:
+            session.execute(update(Project).where(Project.name == "demo").values(open=False))
         yield fleet
 
 
@@ -122,14 +136,25 @@ class Journey:
     run_id: str | None = None
 
     def walk(self) -> Run:
-        self.run_id = self._upload() if self.kind == "upload" else self._tool()
+        self.run_id = {"tool": self._tool, "url": self._url, "release": self._release}.get(self.kind, self._upload)()
         until(lambda: run_row(self.fleet.context, self.run_id).state in TERMINAL_STATES, 240)
         until(lambda: not (self.fleet.settings.runs_dir / self.run_id / "open").exists(), 90)
         return run_row(self.fleet.context, self.run_id)
 
     @property
+    def project(self) -> str:
+        return "demo" if self.kind == "clinical" else "alpha"
+
+    @property
     def files(self) -> dict[str, bytes]:
         seed = random.Random(self.name)
+        if self.kind == "url":
+            return {"numbers.csv": b"x\n" + seed.randbytes(9 * 1024**2).hex().encode()}
+        if self.kind == "release":
+            return {"numbers.csv": b"x,y\n1,2\n", "broken.nii": f"Of {self.name}".encode()}
+        if self.kind == "clinical":
+            return {"numbers.csv": b"a,b\n" + b"".join(b"%d,%d\n" % (n, seed.randrange(99)) for n in range(50)),
+                    f"{NAME}.txt": f"Of {self.name}.\n".encode()}
         return {"numbers.csv": b"x\n" + b"".join(b"%d\n" % seed.randrange(10**6) for _ in range(60_000)),
                 "notes/readme.txt": f"Of {self.name}.\n".encode()}
 
@@ -140,7 +165,7 @@ class Journey:
 
     def _upload(self) -> str:
         files = self.files
-        body = {"project": "alpha", "title": self.name, "files": [{"path": p, "size": len(b)} for p, b in files.items()]}
+        body = {"project": self.project, "title": self.name, "files": [{"path": p, "size": len(b)} for p, b in files.items()]}
         upload = self._ask("POST", "/uploads", json=body, headers={"Idempotency-Key": self.name}).json()
         for file in upload["files"]:
             self._send(f"/uploads/{upload['id']}/files/{file['id']}", files[file["path"]])
@@ -157,6 +182,26 @@ class Journey:
             assert answer.status_code in (204, 409, 423), answer.text
         self._ask("POST", f"{path}/digest", json={"sha256": hashlib.sha256(data).hexdigest()})
 
+    def _url(self) -> str:
+        with web_server(self.files["numbers.csv"]) as url:
+            body = {"project": "alpha", "title": self.name, "url": f"{url}/numbers.csv"}
+            run_id = str(self._ask("POST", "/imports/url", json=body, headers={"Idempotency-Key": self.name}).json()["id"])
+            until(lambda: run_row(self.fleet.context, run_id).state in TERMINAL_STATES, 240)
+        return run_id
+
+    def _release(self) -> str:
+        """Of the one file of an import that was held; that import is over before the kill is armed again."""
+        armed = self.fleet.trigger.read_text() if self.fleet.trigger.exists() else ""
+        self.fleet.disarm()
+        first = self._upload()
+        until(lambda: run_row(self.fleet.context, first).state in TERMINAL_STATES, 240)
+        until(lambda: not (self.fleet.settings.runs_dir / first / "open").exists(), 90)
+        if armed:
+            self.fleet.arm(armed)
+        (item,) = self._ask("GET", "/quarantine", params={"run": first}).json()["items"]
+        said = {"reason": "The kill test lets it in."}
+        return str(self._ask("POST", f"/quarantine/{item['id']}/release", json=said).json()["release_run_id"])
+
     def _tool(self) -> str:
         body = {"tool": "probe", "project": "alpha", "inputs": {"volume": [self.fleet.entries["table.csv"]]},
                 "arguments": {"sleep": self.sleep}, "output_title": self.name}
@@ -170,26 +215,65 @@ class Journey:
         assert len(versions) == (run.state == "succeeded")
         with reading(self.fleet.context.engine) as session:
             assert len(session.scalars(select(Dataset).where(Dataset.title == self.name)).all()) == len(versions)
-            runs = session.scalars(select(Run).where(Run.output_dataset == self.name)).all()
+            mine = select(Run).where(Run.output_dataset == self.name)
+            runs = session.scalars(mine.where(Run.id == run.id) if self.kind == "release" else mine).all()
             ends = session.scalars(select(AuditEvent).where(
                 AuditEvent.action == "run.end", AuditEvent.resource == f"run:{run.id}")).all()
             made = session.scalars(select(AuditEvent).where(
                 AuditEvent.action == "run.create", AuditEvent.resource == f"run:{run.id}")).all()
-            uploads = session.scalars(select(Upload).where(Upload.title == self.name)).all()
+            uploads = session.scalars(select(Upload).where(Upload.run_id == run.id)).all()
+            items = session.scalars(select(QuarantineItem).where(QuarantineItem.title == self.name)).all()
         assert len(runs) == len(ends) == len(made) == 1, "it happened twice"
-        if self.kind == "upload":
+        assert [one.state for one in items] == {"clinical": ["held"], "release": ["released"]}.get(self.kind, [])
+        if self.kind != "tool":
             assert [one.state for one in uploads] == [{"succeeded": "done", "failed": "failed"}[run.state]]
         else:
             assert len(list((self.fleet.settings.runs_dir / run.id).glob("claim-*"))) == 1, "a tool ran twice"
-        if versions and self.kind == "upload":
+        if versions and self.kind == "clinical":
+            assert versions[0].n_files == 2 and not self._names_left()
+        elif versions and self.kind != "tool":
             self._compare(versions[0].id)
         findings = [finding.sentence for check in checks() for finding in check.run(self.fleet.context, True)]
         assert findings == []
+
+    def _names_left(self) -> list[str]:
+        """Nothing but the quarantine knows what the held file is called."""
+        state, quarantine = self.fleet.settings.state_dir, self.fleet.settings.quarantine_dir
+        return [str(path) for path in state.rglob("*") if path.is_file() and quarantine not in path.parents
+                and NAME.encode() in path.read_bytes() + os.fsencode(path)]
 
     def _compare(self, version_id: str) -> None:
         with reading(self.fleet.context.engine) as session:
             stored = {file.path: file.sha256 for file in session.scalars(select(File).where(File.version_id == version_id))}
         assert stored == {path: hashlib.sha256(data).hexdigest() for path, data in self.files.items()}
+
+
+class Page(BaseHTTPRequestHandler):
+    """One file, without ranges."""
+
+    data = b""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.data)))
+        self.end_headers()
+        with contextlib.suppress(ConnectionError):
+            self.wfile.write(self.data)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def web_server(data: bytes) -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), type("Page", (Page,), {"data": data})) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def expectation(kill: Kill, journey: str) -> str:
@@ -254,11 +338,12 @@ def table() -> str:
             counted = [f"{ends.count(one)} × {one}" for one in sorted(set(ends))]
             cells.append(", ".join(counted) or NOT_THERE.get((process, state), "EMPTY"))
         lines.append(f"| {process} | " + " | ".join(cells) + " |")
-    lines += ["", "| commit point | killed | run's state | upload ends | tool run ends |", "|---|---|---|---|---|"]
+    lines += ["", "| commit point | killed | run's state | " + " | ".join(f"{kind} ends" for kind in KINDS) + " |",
+              "|---" * (3 + len(KINDS)) + "|"]
     for kill in POINTS:
         ends = {journey: f"{end}{f' ({reason})' if reason else ''}" for one, journey, end, reason in outcomes if one == kill}
-        cells = [ends.get(journey, "EMPTY" if journey in kill.journeys else "does not pass it") for journey in BOTH]
-        lines.append(f"| {kill.at} | {kill.process} | {kill.state} | {cells[0]} | {cells[1]} |")
+        cells = [ends.get(journey, "EMPTY" if journey in kill.journeys else "not tried") for journey in KINDS]
+        lines.append(f"| {kill.at} | {kill.process} | {kill.state} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 

@@ -40,7 +40,7 @@ class Fleet:
         self.environ = {
             **os.environ, "VOXELHUB_STATE_DIR": str(folder / "state"), "VOXELHUB_ENVS_DIR": str(ROOT / ".envs"),
             "VOXELHUB_TOOLS_DIR": str(write_probe(folder / "tools")), "VOXELHUB_SERVICE_PORT": str(free_port()),
-            "VOXELHUB_KILL_AT": str(self.trigger), "PYTHONPATH": str(ROOT / "tests"),
+            "VOXELHUB_KILL_AT": str(self.trigger), "VOXELHUB_URL_PRIVATE": "true", "PYTHONPATH": str(ROOT / "tests"),
         }
         self.settings = load_settings({k: v for k, v in self.environ.items() if k.startswith("VOXELHUB_")})
         self.settings.state_dir.mkdir(parents=True)
