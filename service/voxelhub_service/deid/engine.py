@@ -10,7 +10,7 @@ import re
 from pydicom import Dataset
 from pydicom.uid import UID
 
-from . import codes, filemeta, marks, private, vocabulary
+from . import codes, filemeta, marks, private
 from .elements import decoded, items_of, text_of
 from .outcome import Report
 from .plan import Plan, plan
@@ -75,9 +75,9 @@ def _patient(dataset: Dataset, key: Key) -> tuple[str, int]:
 
 
 def _veto(dataset: Dataset) -> frozenset[str]:
-    """Words of names and identifiers in this data set that the vocabulary would let pass."""
+    """Words of names and identifiers in this data set: none of them passes, however ordinary or short."""
     said = " ".join(decoded(dataset, dataset.get_item(tag)) for tag in _NAMING if tag in dataset)
-    return frozenset(word for word in re.split(r"[^a-z0-9]+", said.lower()) if len(word) > 1 and word in vocabulary.words())
+    return frozenset(word for word in re.split(r"[^a-z0-9]+", said.lower()) if len(word) > 1)
 
 
 def _text(dataset: Dataset, tag: int) -> str:

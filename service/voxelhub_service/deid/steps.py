@@ -16,6 +16,7 @@ from .profile import Profile
 from .pseudonyms import Key
 from .uids import replaced
 
+_LONG_NUMBER = 5
 _TEXT_IN_NUMBERS = re.compile(rb"[A-Za-z0-9^_. -]{6,}")
 _CHARACTER_SET = re.compile(r"ISO[_ ]IR[_ ]?\d{1,3}|ISO[_ ]2022[_ ]IR[_ ]?\d{1,3}|GB18030|GBK|")
 _ONLY_TEXT = re.compile(rb"[\t\n\r\x20-\x7e]+")
@@ -135,10 +136,11 @@ def shift(vr: str, otherwise: Take) -> Take:
 
 
 def by_grammar(vr: str, otherwise: Take) -> Take:
-    """Kept where every value follows the grammar of its VR."""
+    """Kept where every value follows the grammar of its VR, and is not the patient's own long number."""
 
     def take(run: Run, dataset: Dataset, element: Element) -> None:
-        if not values.fits(vr, text_of(element)):
+        text = text_of(element)
+        if not values.fits(vr, text) or (len(text) >= _LONG_NUMBER and text.strip(" \0") in run.veto):
             otherwise(run, dataset, element)
 
     return take

@@ -25,10 +25,13 @@ _UNIT = re.compile(rf"(?:{_UNITS})(?:2|3)?", re.IGNORECASE)
 _SMALL = re.compile(r"\d{1,2}")
 # Models, versions, kernels, sequences: version numbers and short mixed tokens as well.
 _VERSION = re.compile(
-    r"[vr]?\d{1,4}(?:\.\d{1,5}){1,4}[a-z]?|[a-z]{1,2}\d{1,3}[a-z]{0,2}\d?|\d{1,3}[a-z]{1,2}\d?|[a-z]{1,2}\d{1,4}|20[0-2]\d[a-z]?|[a-z]{1,3}",
+    r"[vr]?\d{1,3}(?:\.\d{1,4}){1,3}[a-z]?|[a-z]{1,2}\d{1,3}(?:[a-z]{1,2}\d?)?|\d{1,3}[a-z]{1,2}\d?|20[0-2]\d[a-z]?|[a-z]{1,3}",
     re.IGNORECASE,
 )
-_NUMBER = re.compile(r"\d{1,4}")
+_DAY = re.compile(r"\d{1,2}\.\d{1,2}\.(?:\d\d){1,2}|(?:\d\d){1,2}\.\d{1,2}\.\d{1,2}")
+_MOST_DIGITS = 6  # of a version: a longer one may be a person's number, an address or a day
+_NUMBER = re.compile(r"\d{1,3}")
+MOST_CODED_DIGITS = 4  # beside those of known terms: more may be a day or a number of somebody
 _SINGLES = frozenset("abcdefhilmprstxyz")
 _DOTS = ".*#%"
 
@@ -55,12 +58,13 @@ def terms() -> frozenset[str]:
 def clean(text: str, veto: frozenset[str] = frozenset(), technical: bool = False) -> str:
     """`text` with only what the vocabulary allows; "" where nothing is left. Text that needs no change comes back as it was."""
     kept: list[str] = []
-    dropped, last, at = False, "", 0
+    dropped, numbered, last, at = False, False, "", 0
     pieces = list(_PIECE.finditer(text.strip(" \0")))
     for number, found in enumerate(pieces):
         piece = found.group()
         following = pieces[number + 1].group() if number + 1 < len(pieces) else ""
-        if _allowed(piece, veto, technical, last, following):
+        if _allowed(piece, veto, technical, last, following, numbered):
+            numbered = numbered or bool(_NUMBER.fullmatch(piece))
             if kept and at < found.start():
                 kept.append(found.string[at : found.start()])
             kept.append(piece)
@@ -76,10 +80,12 @@ def clean(text: str, veto: frozenset[str] = frozenset(), technical: bool = False
 @lru_cache(8192)
 def coded(text: str) -> bool:
     """Whether a coded string (CS, one value) holds only words of the closed lists and short technical tokens."""
-    return all(_coded_word(word) for word in re.split(r"[ _-]", text.strip(" \0")))
+    pieces = re.split(r"[ _-]", text.strip(" \0"))
+    digits = sum(each.isdigit() for word in pieces if word.upper() not in terms() for each in word)
+    return digits <= MOST_CODED_DIGITS and all(map(_coded_word, pieces))
 
 
-def _allowed(piece: str, veto: frozenset[str], technical: bool, last: str, following: str) -> bool:
+def _allowed(piece: str, veto: frozenset[str], technical: bool, last: str, following: str, numbered: bool) -> bool:
     if not piece.isascii():
         return False
     bare = piece.strip(_DOTS).lower()
@@ -98,7 +104,11 @@ def _allowed(piece: str, veto: frozenset[str], technical: bool, last: str, follo
     around = _AROUND.fullmatch(bare)
     if around and (around[1] or around[3]) and len(around[2]) > 1 and around[2] in words() and around[2] not in veto:
         return True
-    return technical and bool(_VERSION.fullmatch(bare) or (_NUMBER.fullmatch(bare) and not _NUMBER.fullmatch(last)))
+    if not technical:
+        return False
+    if _VERSION.fullmatch(bare):
+        return sum(each.isdigit() for each in bare) <= _MOST_DIGITS and not _DAY.fullmatch(bare)
+    return bool(_NUMBER.fullmatch(bare) and not numbered)
 
 
 def _measures(bare: str, piece: str, last: str, following: str) -> bool:
