@@ -12,6 +12,8 @@ from voxelhub_service.datasets import phantom
 FAMILY, NUMBER = "Mustermann", "PX-4711"  # of nobody: what the door must remove
 TRUNCATED, BURNED_IN, PDF = "IM0050.dcm", "IM0104.dcm", "Befund.pdf"
 SLICES = 199
+USED = 36  # slices of the phantom, from below: those with its windpipe look like text at first, and reading takes time
+DEPTH = phantom.SPACING[2] * USED  # mm
 
 
 def write_folder(folder: Path) -> Path:
@@ -22,11 +24,10 @@ def write_folder(folder: Path) -> Path:
     folder.mkdir(parents=True)
     template = _template(folder.parent / "template")
     voxels = phantom.make_phantom().ct
-    depth = phantom.SPACING[2] * phantom.SLICES
     for number in range(1, SLICES + 1):
-        nearest = min(phantom.SLICES - 1, round((number - 1) / (SLICES - 1) * (phantom.SLICES - 1)))
+        nearest = round((number - 1) / (SLICES - 1) * (USED - 1))
         path = folder / f"IM{number:04d}.dcm"
-        _write_slice(path, template, voxels[:, :, nearest].T, number, phantom.ORIGIN[2] + (number - 1) * depth / SLICES)
+        _write_slice(path, template, voxels[:, :, nearest].T, number, phantom.ORIGIN[2] + (number - 1) * DEPTH / SLICES)
     whole = (folder / TRUNCATED).read_bytes()
     (folder / TRUNCATED).write_bytes(whole[: len(whole) * 2 // 3])
     (folder / PDF).write_bytes(pdf(f"Befund {FAMILY}"))
@@ -42,7 +43,7 @@ def _template(folder: Path) -> pydicom.Dataset:
     del data.DeidentificationMethod
     data.StudyInstanceUID, data.SeriesInstanceUID = phantom.uid("door study"), phantom.uid("door series")
     data.FrameOfReferenceUID = phantom.uid("door frame")
-    data.SliceThickness = f"{phantom.SPACING[2] * phantom.SLICES / SLICES:.4f}"
+    data.SliceThickness = f"{DEPTH / SLICES:.4f}"
     return data
 
 
@@ -54,7 +55,7 @@ def _write_slice(path: Path, data: pydicom.Dataset, pixels: numpy.ndarray, numbe
     if path.name == BURNED_IN:
         data.BurnedInAnnotation = "YES"
         picture = Image.fromarray(pixels.astype("int32"))
-        ImageDraw.Draw(picture).text((4, 4), FAMILY.upper(), fill=1500)
+        ImageDraw.Draw(picture).text((4, 4), "SCALE 10 CM", fill=1500)
         pixels = numpy.asarray(picture)
     data.PixelData = numpy.ascontiguousarray(pixels, dtype="<i2").tobytes()
     data.save_as(path, enforce_file_format=True)

@@ -115,7 +115,7 @@ def bring_in(page: Page, album: Album, folder: Path) -> str:
     job = page.get_by_test_id("upload-job")
     expect(job).to_have_attribute("data-state", "importing", timeout=LONG)
     expect(job.get_by_role("progressbar")).to_have_attribute("aria-valuenow", re.compile("[1-9]"), timeout=LONG)
-    expect(job).to_contain_text(re.compile(r"\d+ of 200 files|released"), timeout=LONG)
+    expect(job).to_contain_text(re.compile(r"File \d+ of 200|released"), timeout=LONG)
     album.take(page, "progress")
     expect(job).to_have_attribute("data-state", re.compile("done|failed"), timeout=LONG)
     expect(job).to_contain_text("197 files released, 3 files in quarantine")

@@ -7,6 +7,7 @@ import { Notice } from '../shared/components';
 import { TextAreaField } from '../shared/fields';
 import { FormDialog } from '../shared/form-dialog';
 import { bytes } from '../shared/format';
+import { kindOf } from './items';
 
 const LEAST = 10; // letters of a reason
 const MOST = 2000;
@@ -67,7 +68,7 @@ export function DecideDialog({
     >
       <div className="vx-Case">
         <strong>
-          File {item.number} of {item.run}: {item.what}, {bytes(item.size)}
+          File {item.number} of {item.run}: {kindOf(item)}, {bytes(item.size)}
         </strong>
         <span>{item.reason.split('\n')[0]}</span>
       </div>

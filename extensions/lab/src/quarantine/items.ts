@@ -41,3 +41,8 @@ export function words(code: string): string {
   const plain = code.replace(/_/g, ' ');
   return plain.charAt(0).toUpperCase() + plain.slice(1);
 }
+
+/** What a file is; DICOM names its classes after their storage, people do not. */
+export function kindOf(item: Quarantined): string {
+  return item.what.replace(/ Image Storage\b/, ' image').replace(/ Storage\b/, '');
+}

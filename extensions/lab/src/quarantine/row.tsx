@@ -6,7 +6,7 @@ import type { Quarantined, QuarantineState } from '../shared/types';
 import { Button } from '../shared/components';
 import { bytes, day, moment } from '../shared/format';
 import type { Verb } from './decide';
-import { words, type View } from './items';
+import { kindOf, words, type View } from './items';
 
 const FINDINGS = 3; // shown before “more”
 
@@ -153,7 +153,7 @@ export function ItemRow({
         <span>
           File {item.number} <small>of {item.run}</small>
         </span>
-        <span className="vx-What">{item.what}</span>
+        <span className="vx-What">{kindOf(item)}</span>
         <small>{bytes(item.size)}</small>
         {kept && <OwnName core={core} item={item} />}
       </th>

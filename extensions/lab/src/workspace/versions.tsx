@@ -37,9 +37,11 @@ function Changes({ core, dataset, version }: { core: Core; dataset: string; vers
   return (
     <div className="vx-Changes" data-testid={`changes-${version}`}>
       <p className="vx-Changes-counts">
-        <span className="vx-mod-added">{count(found.added, 'added', 'added')}</span>
-        <span className="vx-mod-removed">{count(found.removed, 'removed', 'removed')}</span>
-        <span className="vx-mod-changed">{count(found.changed, 'changed', 'changed')}</span>
+        {(['added', 'removed', 'changed'] as const).map(change => (
+          <span key={change} className={found[change] > 0 ? `vx-mod-${change}` : ''}>
+            {count(found[change], change, change)}
+          </span>
+        ))}
         <span>{count(found.unchanged, 'the same', 'the same')}</span>
       </p>
       <ul className="vx-Files">
