@@ -131,6 +131,7 @@ def test_the_order_of_files_changes_nothing(service: Any, study: dict[str, bytes
         found.append({path: digest for path, digest in files_of(context, version).items() if not path.endswith(".jsonl")})
     assert found[0] == found[1] and len(found[0]) == 3
     assert sum("-" in Path(path).name for path in found[0]) == 2
+    assert run_row(context, version.run_id).reason == "1 file was a copy of others."
 
 
 def test_adding_to_a_dataset(service: Any, study: dict[str, bytes]) -> None:

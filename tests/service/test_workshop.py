@@ -140,7 +140,7 @@ def test_the_real_worker_within_its_memory(tmp_path: Path, isolation: bool) -> N
     big, small = tmp_path / "big.json", tmp_path / "small.csv"
     big.write_text("[" + '{"":1},' * 1_190_000 + "1]")
     small.write_text("a,b\n1,2\n")
-    with Workshop(bench(tmp_path, isolation, memory=384 * 1024**2), 1) as shop:
+    with Workshop(bench(tmp_path, isolation, memory=280 * 1024**2), 1) as shop:
         answers = {path.name: shop.one({"op": "look", "file": str(path), "path": path.name, "size": 0}) for path in (big, small)}
     assert answers["big.json"].get("held", {}).get("code") in ("too_large", "reader_failed")
     assert answers["small.csv"]["seen"]["data_type"] == "table"

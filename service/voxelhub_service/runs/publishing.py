@@ -76,11 +76,17 @@ def _same_door(session: Session, upload: Upload) -> None:
 
 
 def _summary(staged: Staged | None) -> str:
-    """What the door did, for an import that held something back."""
-    if staged is None or not staged.held:
+    """What the door did, for an import that held something back or found copies."""
+    if staged is None:
         return ""
-    waiting = f"{len(staged.held)} {'file waits' if len(staged.held) == 1 else 'files wait'} in quarantine"
-    return f"Nothing was released: {waiting}." if not staged.digests else f"All but what waits is in: {waiting}."
+    said = []
+    if staged.held:
+        waiting = f"{len(staged.held)} {'file waits' if len(staged.held) == 1 else 'files wait'} in quarantine"
+        said.append(f"Nothing was released: {waiting}." if not staged.digests else f"All but what waits is in: {waiting}.")
+    if staged.duplicates:
+        many = "file was a copy" if staged.duplicates == 1 else "files were copies"
+        said.append(f"{staged.duplicates} {many} of others.")
+    return " ".join(said)
 
 
 def _import_parcel(context: Context, run: Run, upload: Upload | None) -> Parcel:
