@@ -88,7 +88,10 @@ class Run:
         """The dataset that it made."""
         if not self.ended:
             raise VoxelHubError("not_ended", f"{self.label} is still {self.state}.", "Call .wait().")
-        if self.state != "succeeded" or self.output_dataset_id is None:
+        if self.state == "succeeded" and self.output_dataset_id is None:
+            raise VoxelHubError("nothing_released", self.reason or f"{self.label} made no dataset.",
+                                "The panel Quarantine says why.")
+        if self.state != "succeeded":
             raise VoxelHubError(f"run_{self.state}", f"{self.label} {self.state}: {self.reason or 'no reason was given'}",
                                 "Its log says more: .log().")
         return dataset_of(client.request("GET", f"datasets/{self.output_dataset_id}"), self.output_version)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import client
-from .catalogue import Dataset, dataset_of, projects
+from .catalogue import Dataset, projects
 from .errors import VoxelHubError
 from .nifti import write_nifti
 from .progress import Progress, size_text
@@ -154,7 +154,7 @@ def _upload(
     run.follow(lambda at: progress.update(0.9 + 0.1 * at.progress, at.progress_text or at.state))
     if run.state != "succeeded":
         raise VoxelHubError("import_failed", run.reason or "The import was stopped.")
-    return dataset_of(client.request("GET", f"datasets/{run.output_dataset_id}"), run.output_version)
+    return run.output()
 
 
 def _announce(body: dict[str, Any]) -> dict[str, Any]:

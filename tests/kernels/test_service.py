@@ -145,12 +145,21 @@ def test_an_interrupted_save_goes_on_where_it_stopped(monkeypatch, tmp_path):
 @pytest.mark.parametrize(("arguments", "words"), [
     ({"project": "alpha"}, "nothing here under this name"),  # not a member: as if it did not exist
     ({"project": "no-such-project"}, "nothing here under this name"),
-    ({"project": "home-bob"}, "clinical"),
 ])
 def test_refusals_of_the_service_arrive_in_its_words(arguments, words):
     voxelhub.projects()  # makes the personal project
     with pytest.raises(VoxelHubError, match=words):
         voxelhub.save({"a.txt": "x\n"}, "Refused", **arguments)
+
+
+def test_into_a_clinical_project_it_passes_the_door():
+    voxelhub.projects()  # makes the personal project, which is clinical
+    saved = voxelhub.save({"Erika Mustermann.nii.gz": some_volume(), "Erika.txt": "Erika\n"}, "Cleaned", project="home-bob")
+    assert [entry.kind for entry in saved.entries() if entry.file_format == "nifti"] == ["volume"]
+    assert not any("Erika" in str(path) for path in saved.files())
+    with pytest.raises(VoxelHubError, match="Nothing was released: 1 file waits in quarantine") as refused:
+        voxelhub.save({"Erika.txt": "Erika\n"}, "Held", project="home-bob")
+    assert refused.value.code == "nothing_released"
 
 
 def test_without_a_project_the_only_open_one_is_taken():
