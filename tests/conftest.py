@@ -15,7 +15,8 @@ sys.path.insert(0, str(HERE))
 from support.installation import ENVS, Installation  # noqa: E402
 
 STAGES = [
-    "spawner", "planner", "deid", "kernels", "tools", "service", "lab", "hub", "ui", "faults", "kubernetes", "benchmarks", "fresh",
+    "spawner", "planner", "deid", "kernels", "tools", "service", "lab", "hub", "ui", "faults", "kubernetes", "benchmarks",
+    "fresh",
 ]
 running: list[Installation] = []
 
