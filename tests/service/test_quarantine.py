@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from starlette.testclient import TestClient
 from support.held import NAME, held_files, item_row, publish_held
 from support.service import ADMIN, ALICE, BOB, MALLORY, OFFICER
-from support.uploads import project_row, publish_import, sha256
+from support.uploads import open_project, project_row, publish_import, sha256
 from support.ward import STELLA, WHY, Here
 from voxelhub_service.api.feed import Feed
 from voxelhub_service.context import Context
@@ -156,6 +156,16 @@ def test_a_release_is_an_import_of_its_own(tmp_path: Path, open: bool) -> None:
     assert here.audited("quarantine.release")[0].detail == {
         "project": "demo", "code": "no_region_rule", "reason": WHY["reason"], "run": run.id}
     assert here.findings() == []
+
+
+def test_what_arrived_as_clinical_is_released_as_clinical(here: Here) -> None:
+    item, _ = here.hold(b"bytes of it", b"other")
+    open_project(here.context, open=True)
+    run_id = here.post(f"/{item}/release", body=WHY)["release_run_id"]
+    with reading(here.context.engine) as session:
+        (upload,) = session.scalars(select(Upload).where(Upload.run_id == run_id))
+        (file,) = session.scalars(select(UploadFile).where(UploadFile.upload_id == upload.id))
+    assert upload.clinical and file.path == order.number(1)
 
 
 def test_asked_again_it_is_the_same_release(here: Here) -> None:

@@ -121,17 +121,18 @@ def release(context: Context, actor: Actor, item_id: str, reason: str) -> Quaran
         if item.state in ("releasing", "released"):
             return items_out(session, actor, [item])[0]
         _must_be_releasable(item)
+        clinical = _clinical(session, item, project)
     upload_id, file_id = new_id(), new_id()
     tus.check_room(context)
     folder = tus.upload_folder(context, upload_id)
     made = False
     try:
-        file = _bring(context, item, project, folder, file_id)
+        file = _bring(context, item, clinical, folder, file_id)
         with writing(context.engine) as session:
             item, project = _to_decide(session, actor, item_id)
             if item.state not in ("releasing", "released"):
                 _must_be_releasable(item)
-                run = _begin(context, session, actor, item, project, upload_id, file)
+                run = _begin(context, session, actor, item, project, upload_id, file, clinical)
                 item.release_run_id, item.reason = run.id, quarantine.reason_of(item)
                 _decide(context, session, actor, item, project, "releasing", reason, run=run.id)
                 tell_run(session, run)
@@ -184,7 +185,14 @@ def _decide(
     quarantine.tell(session, project.id, item.owner, item.id, state=state)
 
 
-def _bring(context: Context, item: QuarantineItem, project: Project, folder: Path, file_id: str) -> UploadFile:
+def _clinical(session: Session, item: QuarantineItem, project: Project) -> bool:
+    """Whether it passes the clinical door: as its project is now, or was when it arrived; opening a project cleans nothing."""
+    run = session.get(Run, item.run_id)
+    upload = session.get(Upload, run.upload_id) if run is not None and run.upload_id else None
+    return not project.open or upload is None or upload.clinical
+
+
+def _bring(context: Context, item: QuarantineItem, clinical: bool, folder: Path, file_id: str) -> UploadFile:
     """The file as an upload of one, before any row knows of it: what a kill leaves here belongs to nobody and is swept."""
     source = quarantine.bytes_path(context, item)
     name = quarantine.name_of(context, item) or f"file-{item.number:06d}"
@@ -192,7 +200,7 @@ def _bring(context: Context, item: QuarantineItem, project: Project, folder: Pat
     tus.mark_boot(folder)
     _gone_is_a_conflict(lambda: _link(source, folder / f"{file_id}.part"))
     sha256 = storage.sha256_of(folder / f"{file_id}.part")
-    path = name if project.open else order.number(1)
+    path = order.number(1) if clinical else name
     order.write(folder, order.Order(names={path: name}, waived=True))
     storage.sync_folder(folder)
     return UploadFile(id=file_id, upload_id=folder.name, path=path, size=item.size, sha256=sha256, committed=item.size)
@@ -216,12 +224,13 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _begin(
-    context: Context, session: Session, actor: Actor, item: QuarantineItem, project: Project, upload_id: str, file: UploadFile
+    context: Context, session: Session, actor: Actor, item: QuarantineItem, project: Project, upload_id: str, file: UploadFile,
+    clinical: bool,
 ) -> Run:
     """Upload and import run of a release. The steward owns them: the version is theirs to answer for."""
     upload = Upload(
         id=upload_id, project_id=project.id, owner=actor.name, dataset_name="", title=item.title, data_type=None,
-        file_format=None, unpack=False, state="importing", source="release", mode="add", clinical=not project.open,
+        file_format=None, unpack=False, state="importing", source="release", mode="add", clinical=clinical,
         expires_at=utcnow() + timedelta(seconds=context.settings.upload_expiry),
     )
     number = next_number(session, project.id)
