@@ -246,6 +246,28 @@ def _send(place: Workplace, data: bytes, name: str, project: str) -> None:
         api.post(f"/uploads/{upload['id']}/complete").raise_for_status()
 
 
+def test_an_interrupted_clinical_upload_goes_on(browser: BrowserContext, place: Workplace, tmp_path: Path) -> None:
+    """Its names are in no database, yet the same files chosen again are found, and only what is missing is sent."""
+    (tmp_path / "ward").mkdir()
+    local = write_volume(tmp_path / "ward" / f"{FAMILY}.nii.gz")
+    data = local.read_bytes()
+    with place.api() as api:
+        order = {"project": "alpha", "title": "Two halves", "files": [{"path": local.name, "size": len(data)}]}
+        upload = api.post("/uploads", json=order).raise_for_status().json()
+        file = f"/uploads/{upload['id']}/files/{upload['files'][0]['id']}"
+        api.patch(file, headers={**TUS, "Upload-Offset": "0"}, content=data[:1000]).raise_for_status()
+    page = opened(browser, place)
+    interrupted = page.get_by_test_id("upload-interrupted").filter(has_text="Two halves")
+    offsets: list[str] = []
+    page.on("request", lambda request: offsets.append(request.headers["upload-offset"]) if request.method == "PATCH" else None)
+    interrupted.get_by_test_id("resume-input").set_input_files(local)
+    job = page.get_by_test_id("upload-job").filter(has_text="Two halves")
+    expect(job).to_have_attribute("data-state", re.compile("done|failed"), timeout=LONG)
+    expect(job).to_have_attribute("data-state", "done")
+    assert offsets == ["1000"]
+    assert_no_patient(page)
+
+
 @pytest.fixture
 def publisher(tmp_path: Path) -> Iterator[str]:
     """A web server of this test's own, with one volume."""

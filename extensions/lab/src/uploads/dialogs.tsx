@@ -24,7 +24,7 @@ function FileList({
     <div className="vx-FileList" role="group" aria-label="Files">
       <div className="vx-FileList-head">
         {count(picked.length, 'file')}, {bytes(size)}
-        {clinical && <small>Their names are removed, too.</small>}
+        {clinical && <small>Released files lose their names, too.</small>}
       </div>
       <ul>
         {picked.slice(0, SHOWN).map(({ path, file }) => (
