@@ -99,7 +99,7 @@ def test_from_a_selection_to_a_dataset(place):
     with reading(place.context.engine) as session:
         (entry,) = session.scalars(select(Entry).where(Entry.version_id == version.id))
         dataset = session.get_one(Dataset, version.dataset_id)
-        assert session.scalar(select(Reservation)) is None
+        assert session.scalar(select(Reservation).where(Reservation.holder == f"run:{run.id}")) is None
     assert (entry.data_type, entry.file_format, entry.execution) == ("table", "csv", "run002")
     assert dataset.title == "Probe run002" and dataset.created_by == "alice"
     made = (place.context.settings.projects_dir / "demo" / dataset.name / "v1" / "result.csv").read_text()
@@ -141,8 +141,9 @@ def test_how_a_tool_can_fail(place, arguments, state, part):
     assert run.state == state and part in run.reason, run.reason
     assert versions_of(place.context, run.id) == [] and place.findings() == []
     with reading(place.context.engine) as session:
-        assert session.scalar(select(Reservation)) is None
-        last = session.scalars(select(AuditEvent).order_by(AuditEvent.seq.desc())).first()
+        assert session.scalar(select(Reservation).where(Reservation.holder == f"run:{run.id}")) is None
+        last = session.scalars(select(AuditEvent).where(
+            AuditEvent.resource == f"run:{run.id}").order_by(AuditEvent.seq.desc())).first()
     assert (last.action, last.outcome, last.resource) == ("run.end", "failure", f"run:{run.id}")
 
 
