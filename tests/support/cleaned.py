@@ -19,6 +19,9 @@ KEY = Key(bytes(range(32)))
 PATIENT = f"MRN-{PERSON['number']}"
 
 
+LARGE = 8192  # bytes
+
+
 class NoText:
     """A reader that sees no text: there is none in these pictures; what real readers see has its own tests."""
 
@@ -70,7 +73,7 @@ def all_cleaned(
 
 
 def text_of(dataset: Dataset) -> bytes:
-    """Every value that can be decoded, in UTF-8, file meta included."""
+    """Every value that can be decoded, in UTF-8, file meta included; not pixels, whose bytes stand in the file as they are."""
     return "\n".join(str(value) for part in (dataset.file_meta, dataset) for value in values_of(part)).encode(
         "utf-8", "surrogateescape"
     )
@@ -82,6 +85,8 @@ def values_of(dataset: Dataset) -> Iterator[object]:
         if element.VR == "SQ":
             for item in element.value:
                 yield from values_of(item)
+        elif isinstance(element.value, bytes) and len(element.value) > LARGE:
+            continue
         elif isinstance(element.value, PersonName | bytes | str | int | float):
             yield element.value if not isinstance(element.value, bytes) else element.value.decode("latin-1")
         elif element.value is not None:

@@ -49,6 +49,7 @@ def plant(planter: Planter) -> None:
             dataset.ImageComments = planter.word(f"ImageComments in {syntax.name}")
             _written_as(path, dataset, syntax)
     compressed(planter)
+    behind_the_pixels(planter)
 
 
 def _written_as(path: Path, dataset: Dataset, syntax: str) -> None:
@@ -186,3 +187,45 @@ def jpeg_baseline(planter: Planter) -> None:
         dataset.LossyImageCompressionMethod = "ISO_10918_1"
         dataset.file_meta = meta_of(dataset, JPEGBaseline8Bit)
         write(path, dataset)
+
+
+def behind_the_pixels(planter: Planter) -> None:
+    """Bytes that no viewer shows: more than the frames need, an offset table, what follows a stream's end."""
+    codes = ("released", "unreadable", "not_whole")
+    with planter.file(".dcm", *codes) as path:
+        dataset = ct(planter)
+        dataset.PixelData += planter.word("excess bytes of PixelData", 32).encode()
+        write(path, dataset)
+    with planter.file(".dcm", *codes) as path:
+        dataset = ct(planter)
+        put(dataset, "PixelPaddingValue", b"\0\0", "SS")
+        put(dataset, 0x7FE00001, planter.word("extended offset table", 16), "OV")
+        put(dataset, 0x7FE00002, planter.word("extended offset table lengths", 16), "OV")
+        write(path, dataset)
+    for name in ("JPEGLSLossless", "JPEGLosslessProcess14_1"):
+        with planter.file(".dcm", *codes) as path:
+            _by_gdcm(planter, path, name, name)
+            dataset = dcmread(path)
+            stream = next(generate_frames(dataset.PixelData, number_of_frames=1)).rstrip(b"\0")
+            late = comment(planter.word(f"comment behind the scan, {name}").encode())
+            between = planter.word(f"between two ends, {name}").encode()
+            _encapsulated(dataset, [stream[:-2] + late + stream[-2:] + between + stream[-2:]])
+            dcmwrite(path, dataset)
+    places = ("a fragment too many", "behind the end of an RLE frame", "the offset table", "behind the end of a JPEG 2000 stream")
+    for where in places:
+        with planter.file(".dcm", *codes) as path:
+            dataset = ct(planter)
+            put_pixels(dataset, pixels_of(1, 64))
+            dataset.file_meta = meta_of(dataset)
+            dataset.compress(JPEG2000Lossless if "JPEG" in where else RLELossless, generate_instance_uid=False)
+            stream = next(generate_frames(dataset.PixelData, number_of_frames=1))
+            word = planter.word(where, 32).encode()
+            if where == "a fragment too many":
+                _encapsulated(dataset, [stream, word])
+            elif where == "the offset table":
+                fragment = stream + b"\0" * (len(stream) % 2)
+                items = (b"\xfe\xff\x00\xe0" + len(part).to_bytes(4, "little") + part for part in (word, fragment))
+                dataset.PixelData = b"".join(items) + b"\xfe\xff\xdd\xe0\0\0\0\0"
+            else:
+                _encapsulated(dataset, [stream + word])
+            write(path, dataset)

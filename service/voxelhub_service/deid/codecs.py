@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,7 +21,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from . import jpeg
+from . import jpeg, rle
 
 Image = npt.NDArray[Any]
 NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian)
@@ -111,36 +112,44 @@ def strip_markers(frame: bytes) -> bytes:
 
 
 def _jpeg_without_comments(frame: bytes) -> bytes:
-    """JPEG and JPEG-LS: segments up to the first scan; comments between scans are beyond what is used in DICOM."""
+    """JPEG and JPEG-LS up to their first end of image; comments go wherever they stand, also between or behind scans."""
     out, at = [frame[:2]], 2
-    while at + 4 <= len(frame) and frame[at] == 0xFF:
+    while at + 4 <= len(frame) + 2 and frame[at : at + 1] == b"\xff":
         marker, length = frame[at + 1], int.from_bytes(frame[at + 2 : at + 4], "big")
         if marker == 0xFF:
             at += 1
             continue
-        if marker == 0xDA:
-            end = frame.rfind(b"\xff\xd9")
-            if end < at:
-                raise Undecodable
-            return b"".join([*out, frame[at : end + 2]])
+        if marker == 0xD9:
+            return b"".join([*out, b"\xff\xd9"])
         if length < 2:
             raise Undecodable
         keep = not (0xE0 <= marker <= 0xEF or marker == 0xFE) or (frame[at + 4 : at + 9] == b"Adobe" and marker == 0xEE)
         if keep:
             out.append(frame[at : at + 2 + length])
         at += 2 + length
+        following = _MARKER.search(frame, at) if marker == 0xDA else None
+        if following:
+            out.append(frame[at : following.start()])
+            at = following.start()
     raise Undecodable
 
 
+# What ends coded data: RST and fill bytes belong to it, and a 255 in it is followed by a byte below 128 (ISO 10918-1, 14495-1).
+_MARKER = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]")
+
+
 def strip_encapsulated(dataset: Dataset) -> int:
-    """Takes comments out of every coded frame; how many frames had some. Raises Undecodable."""
+    """Takes comments, and what lies behind its end, out of every coded frame; how many frames had some. Raises Undecodable."""
     if syntax_of(dataset) in NATIVE:
         return 0
     try:
         coded = list(generate_frames(dataset.PixelData, number_of_frames=frames_of(dataset)))
+        if syntax_of(dataset) == RLELossless:
+            clean = [rle.trimmed(each, int(dataset.Rows) * int(dataset.Columns)) for each in coded]
+        else:
+            clean = [strip_markers(each) for each in coded]
     except Exception:
         raise Undecodable from None
-    clean = [strip_markers(each) for each in coded]
     changed: int = sum(one.rstrip(b"\0") != other.rstrip(b"\0") for one, other in zip(coded, clean, strict=True))
     if changed:
         dataset.PixelData = encapsulate(clean)
