@@ -69,11 +69,35 @@ TEXTS = words(
 BIRTHS = words(
     "dob birthdate dateofbirth birthday birth birthplace placeofbirth dod deathdate dateofdeath"
 )
+# The commonest of the same in German, French, Spanish, Italian, Dutch and Portuguese.
+NAMES_ABROAD = words(
+    "nachname vorname familienname geburtsname mädchenname maedchenname patientenname namen arzt ärztin hausarzt einweiser "
+    "überweiser nom prenom prénom nomdefamille medecin médecin apellido apellidos nombre nombres medico médico cognome nome "
+    "achternaam voornaam naam huisarts sobrenome apelido"
+)
+ADDRESSES_ABROAD = words(
+    "adresse anschrift strasse straße hausnummer plz postleitzahl wohnort ort stadt telefon telefonnummer handy "
+    "versicherungsnummer versichertennummer rue ville codepostal telephoneportable téléphone direccion dirección domicilio calle "
+    "ciudad codigopostal códigopostal telefono teléfono indirizzo città codicefiscale straat woonplaats huisnummer telefoon bsn "
+    "endereço endereco rua cidade telefone cpf dni nif"
+)
+TEXTS_ABROAD = words(
+    "bemerkung bemerkungen kommentar kommentare befund befunde beurteilung anamnese notiz notizen remarque remarques commentaire "
+    "commentaires observaciones comentario comentarios osservazioni opmerking opmerkingen observações"
+)
+BIRTHS_ABROAD = words(
+    "geburtsdatum gebdatum gebdat geburtstag geburtsort todesdatum sterbedatum naissance datenaissance datedenaissance "
+    "nacimiento fechanacimiento fechadenacimiento nascita datanascita datadinascita geboortedatum nascimento datanascimento "
+    "datadenascimento"
+)
 PERSONAL_WORDS = {
     word: kind
-    for kind, listed in (("name", NAMES), ("address_or_number", ADDRESSES), ("free_text", TEXTS), ("birth", BIRTHS))
+    for kind, listed in (
+        ("name", NAMES | NAMES_ABROAD), ("address_or_number", ADDRESSES | ADDRESSES_ABROAD), ("free_text", TEXTS | TEXTS_ABROAD),
+        ("birth", BIRTHS | BIRTHS_ABROAD),
+    )
     for word in listed
-}
+}  # fmt: skip
 # Parts of a longer heading that say the same, as in "referring_physician_2" or "Patient's e-mail".
 PARTS = {
     part: kind
