@@ -14,9 +14,9 @@ from support.service import make_service
 from support.uploads import bring_in, open_project, project_row, publish_import, send
 from voxelhub_service.database import reading, writing
 from voxelhub_service.datasets import fsck, manifest
-from voxelhub_service.datasets.importing import stage
 from voxelhub_service.datasets.publish import publish, undo
 from voxelhub_service.errors import Problem
+from voxelhub_service.imports.importing import stage
 from voxelhub_service.models import AuditEvent, DatasetVersion, Entry, File, Project, Run
 
 FILES = {"a.csv": b"x,y\n1,2\n3,4\n", "deep/er/b.bin": b"\0\1\2" * 1000, "we\\ird.txt": b"odd\n"}

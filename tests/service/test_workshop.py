@@ -13,13 +13,15 @@ from typing import Any
 import psutil
 import pytest
 from voxelhub_sandbox.bubblewrap import unavailable
+from voxelhub_service.errors import Problem
 from voxelhub_service.imports import workshop
-from voxelhub_service.imports.workshop import Bench, Worker, WorkerDied, Workshop
+from voxelhub_service.imports.workshop import Bench, Worker, Workshop
 
 needs_sandbox = pytest.mark.skipif(unavailable() is not None, reason=str(unavailable()))
 PROGRAM = """
 import json, os, sys, time
 hello = json.loads(sys.stdin.readline())
+print("{}", flush=True)
 for line in sys.stdin:
     request = json.loads(line)
     match request["op"]:
@@ -54,6 +56,15 @@ def test_a_worker_that_is_lost_costs_one_file(tmp_path: Path, op: str) -> None:
     assert {number for number, answer in answers.items() if "held" in answer} == {3}
     assert answers[3]["held"]["code"] == "reader_failed"
     assert len(answers) == 8
+
+
+@pytest.mark.parametrize("program", [["/bin/false"], ["/nonexistent"], ["/bin/echo"]])
+def test_workers_that_do_not_start_are_no_files_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: list[str]
+) -> None:
+    monkeypatch.setattr(Worker, "_command", lambda self: program)
+    with pytest.raises(Problem, match="does not start"), Workshop(bench(tmp_path), 2) as shop:
+        list(shop.each({"op": "fine", "size": 0, "number": number} for number in range(3)))
 
 
 @pytest.mark.usefixtures("odd")
@@ -110,7 +121,9 @@ def test_what_a_worker_sees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     (upload / "a").write_text("x")
     look = """
 import json, os, socket, sys
-hello, request = json.loads(sys.stdin.readline()), json.loads(sys.stdin.readline())
+hello = json.loads(sys.stdin.readline())
+print("{}", flush=True)
+request = json.loads(sys.stdin.readline())
 def works(what):
     try: what()
     except OSError: return False
@@ -144,10 +157,3 @@ def test_the_real_worker_within_its_memory(tmp_path: Path, isolation: bool) -> N
         answers = {path.name: shop.one({"op": "look", "file": str(path), "path": path.name, "size": 0}) for path in (big, small)}
     assert answers["big.json"].get("held", {}).get("code") in ("too_large", "reader_failed")
     assert answers["small.csv"]["seen"]["data_type"] == "table"
-
-
-def test_a_worker_that_cannot_start_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Worker, "_command", lambda self: ["/nonexistent/program"])
-    with pytest.raises(WorkerDied):
-        Worker(bench(tmp_path)).ask({"op": "look", "size": 0}, 5)
-

@@ -104,6 +104,8 @@ def main() -> int:
     sys.stdout = sys.stderr  # what a reader prints is no answer
     hello = json.loads(sys.stdin.readline())
     with cleaner_of(hello) as cleaner:
+        answers.write('{"ready": true}\n')
+        answers.flush()
         for line in sys.stdin:
             request = json.loads(line)
             try:

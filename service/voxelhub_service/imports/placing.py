@@ -26,6 +26,7 @@ from .job import Job
 from .passing import Passed, Result
 from .workshop import READER_FAILED
 
+FLUSH_FROM = 200  # files
 REPORT = sniff.Seen("text", "structured-data", "json")
 HASHERS = 2
 Looked = Mapping[str, sniff.Seen | series.Instance]
@@ -59,9 +60,8 @@ def place(job: Job, result: Result, last: base.Last | None, looked: Looked) -> S
 
 
 def finish(job: Job, staged: Staged) -> None:
-    """Everything is on the disk before staged.json says so: one flush of the file system for all of it."""
-    for root in (job.target, job.held):
-        _sync(root)
+    """Everything is on the disk before staged.json says so."""
+    _sync(job.target, job.held)
     write_staged(job.context, job.run_id, staged)
 
 
@@ -147,12 +147,26 @@ def verified(path: Path, sha256: str) -> Verified:
     return Verified(found.st_size, found.st_mtime_ns, sha256)
 
 
-def _sync(root: Path) -> None:
+def _sync(*roots: Path) -> None:
+    """Each file and folder; beyond a few, one flush of the file system, which waits for what others write there too."""
+    folders = [Path(below) for root in roots for below, _, _ in os.walk(root)]
+    files = [path for folder in folders for path in folder.iterdir() if path.is_file()]
+    if len(files) <= FLUSH_FROM:
+        for path in files:
+            _sync_file(path)
+        for folder in folders:
+            storage.sync_folder(folder)
+        return
     libc = ctypes.CDLL(None, use_errno=True)
-    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = os.open(roots[0], os.O_RDONLY | os.O_DIRECTORY)
     try:
         if libc.syncfs(descriptor) != 0:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))
     finally:
         os.close(descriptor)
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

@@ -27,9 +27,11 @@ from voxelhub_sandbox.bubblewrap import Sandbox, bwrap_command
 from voxelhub_sandbox.devices import shield_devices
 
 from ..deid.outcome import Held
+from ..errors import Problem
 
 SOURCES = Path(__file__).resolve().parents[2]  # the folder of the package voxelhub_service
 PATIENCE, PACE = 120.0, 1024**2  # seconds for any file, and one more for each so many bytes of it
+STARTUP = 120.0  # seconds, on a machine that is busy
 READ_TEXT = 180.0  # seconds more where text is looked for in pixels
 LONGEST_ANSWER = 256 * 1024**2  # bytes; the members of a large archive
 PR_SET_PDEATHSIG = 1
@@ -62,7 +64,7 @@ class Worker:
         self._buffer = b""
 
     def ask(self, request: Request, seconds: float) -> Answer:
-        """Raises WorkerDied; the next call starts a new process."""
+        """Raises WorkerDied; the next call starts a new process. Problem, where none can be started: no file's fault."""
         try:
             process = self._process or self._start()
             self._send(process, request, seconds)
@@ -87,6 +89,16 @@ class Worker:
         process.wait()
 
     def _start(self) -> subprocess.Popen[bytes]:
+        try:
+            process = self._spawn()
+            self._send(process, self._bench.hello, STARTUP)
+            self._line(process, STARTUP)  # it is ready
+        except (OSError, ValueError):
+            self.end()
+            raise CLOSED from None
+        return process
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
         bench, parent = self._bench, os.getpid()
 
         def in_child() -> None:
@@ -102,7 +114,6 @@ class Worker:
         self._process = subprocess.Popen(
             self._command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/",
             env=self._environ(), start_new_session=True, preexec_fn=in_child)
-        self._send(self._process, bench.hello, PATIENCE)
         return self._process
 
     def _environ(self) -> dict[str, str]:
@@ -198,6 +209,10 @@ class Workshop:
         return PATIENCE + reading + float(request["size"]) / PACE
 
 
+CLOSED = Problem(
+    503, "door_closed", "The program that looks into files does not start on this machine, so nothing comes in.",
+    "Tell the administrator: `voxelhub doctor` says more. Then bring the files in again.",
+)
 READER_FAILED = Held(
     "reader_failed", "The program that looks into files ended or hung on this one; it may be damaged, or made to do harm.",
     releasable=False,
