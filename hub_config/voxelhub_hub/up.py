@@ -6,6 +6,8 @@ import argparse
 import asyncio
 import json
 import os
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,12 +62,27 @@ def start(settings: Settings, credentials_file: Path | None = None) -> None:
 
 
 def refuse_lost_key(settings: Settings) -> None:
-    """A new audit key would make each older record look forged, and nobody would know why."""
-    if (settings.state_dir / "service" / "voxelhub.db").exists() and not (settings.secrets_dir / "audit-key").exists():
+    """A new audit key would make each older record look forged, and new pseudonyms would split every patient in two."""
+    database = settings.state_dir / "service" / "voxelhub.db"
+    if database.exists() and not (settings.secrets_dir / "audit-key").exists():
         raise CannotStart(
             "The audit key is missing, although there is an audit log that it sealed.\n"
             f"Bring {settings.secrets_dir / 'audit-key'} back from a backup, or restore the whole installation."
         )
+    if database.exists() and not (settings.secrets_dir / "deid-key").exists() and _has_clinical_uploads(database):
+        raise CannotStart(
+            "The key of the pseudonyms is missing, although imports have used it: later ones would not link with them.\n"
+            f"Bring {settings.secrets_dir / 'deid-key'} back from a backup. If it is lost for good, "
+            "write 64 random hexadecimal digits there."
+        )
+
+
+def _has_clinical_uploads(database: Path) -> bool:
+    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
+        try:
+            return connection.execute("SELECT 1 FROM upload WHERE clinical LIMIT 1").fetchone() is not None
+        except sqlite3.OperationalError:  # the tables of a version without the clinical door
+            return False
 
 
 def announce(settings: Settings, credentials_file: Path | None) -> None:

@@ -10,12 +10,12 @@ from sqlalchemy import update
 from support.held import hold
 from support.service import make_test_context
 from support.uploads import open_project
-from voxelhub_hub import backup, restore
+from voxelhub_hub import backup, restore, up
 from voxelhub_hub.refusal import Refusal
 from voxelhub_service.database import writing
 from voxelhub_service.fsck.registry import checks
 from voxelhub_service.models import QuarantineItem
-from voxelhub_service.secrets import read_secret
+from voxelhub_service.secrets import ensure_secrets, read_secret
 
 
 def test_what_waits_in_quarantine_comes_back_whole(tmp_path: Path) -> None:
@@ -52,3 +52,16 @@ def test_a_file_that_leaves_meanwhile_is_told(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="left the quarantine"):
         backup.write(context.settings, tmp_path / "backup.tar")
     assert not (tmp_path / "backup.tar").exists()
+
+
+def test_a_lost_key_of_pseudonyms_stops_the_start_once_it_was_used(tmp_path: Path) -> None:
+    context = make_test_context(tmp_path)
+    open_project(context, open=False)
+    key = context.settings.secrets_dir / "deid-key"
+    key.unlink()
+    up.refuse_lost_key(context.settings)
+    hold(context, "demo", "alice", [b"kept"])
+    with pytest.raises(Refusal, match="key of the pseudonyms is missing"):
+        up.refuse_lost_key(context.settings)
+    ensure_secrets(context.settings.secrets_dir)
+    up.refuse_lost_key(context.settings)
