@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from . import client
-from .catalogue import Dataset
+from .catalogue import Dataset, projects
 from .errors import VoxelHubError
 from .progress import Progress
 from .running import Run
@@ -30,13 +30,15 @@ def fetch(
     """Load `url` (http, https or ftp, without a login) into the dataset `title`, and return it.
 
     The service loads it, not this kernel: an interrupted cell that is run again follows the same import, a broken connection is
-    taken up where it stopped, and archives are unpacked unless `unpack=False`. With `mode="add"` the new version of an existing
+    taken up where it stopped, and archives are unpacked unless `unpack=False`. Without `title` an open project's dataset is
+    named after the file. With `mode="add"` the new version of an existing
     dataset also holds what the last one holds. Give `sha256=` where the publisher names it.
 
         study = voxelhub.fetch("https://zenodo.org/records/1/files/study.zip", "Far study", project="demo")
     """
+    target = project or _default_project()
     body = {
-        "project": project or _default_project(), "title": title or _name_of(url), "url": url, "mode": mode, "sha256": sha256,
+        "project": target, "title": title or _name_of(url, target), "url": url, "mode": mode, "sha256": sha256,
         "unpack": unpack, "data_type": data_type, "file_format": file_format,
     }
     with Progress(f"Loading {body['title']}") as progress:
@@ -59,7 +61,11 @@ def _begin(body: dict[str, Any]) -> dict[str, Any]:
     return run
 
 
-def _name_of(url: str) -> str:
+def _name_of(url: str, project: str) -> str:
+    """For an open project: a file of a clinical one may be named after a patient."""
+    if any(one.name == project and not one.open for one in projects()):
+        raise VoxelHubError("title_needed", "A dataset of a clinical project needs a title that you choose.",
+                            "Give title=, and name no patient in it.")
     try:
         name = unquote(urlsplit(url).path.rpartition("/")[2])
     except ValueError:

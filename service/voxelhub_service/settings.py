@@ -72,7 +72,7 @@ class Settings:
     quarantine_days: int = setting(30, "Days after which a file that nobody decided about leaves the quarantine for good.")
     clamd: str = setting("", "Virus scanner: host:port or socket path of a clamd; empty means none.")
     clamd_required: bool = setting(
-        True, "While the scanner does not answer: true holds imports back, false lets them in unscanned.")
+        True, "What the scanner did not scan (it is away, or the file is too large for it): true keeps it out, false not.")
     url_private: bool = setting(False, "Allow imports from private, link-local and loopback addresses.")
     url_per_host: int = setting(2, "Imports from a URL that load from the same host at the same time.")
     tools_dir: str = setting("", "Folder of the tools, one folder each; empty means those that ship.")

@@ -72,3 +72,10 @@ def test_a_failed_import_says_why_and_can_be_asked_for_again(live: LiveService, 
 def test_what_is_refused_at_once(live: LiveService) -> None:
     with pytest.raises(VoxelHubError, match="user name or password"):
         voxelhub.fetch("https://me:word@data.example/x", project="demo")
+
+
+def test_a_clinical_dataset_is_not_named_after_a_file(live: LiveService) -> None:
+    open_project(live.context, "alpha", open=False)
+    with pytest.raises(VoxelHubError, match="title that you choose"):
+        voxelhub.fetch("https://data.example/MUSTER_ERIKA.zip", project="alpha")
+    assert runs(live, 0) == []

@@ -88,7 +88,7 @@ class Scanner:
                 return Scan("unscanned", reason="down")
             raise Problem(
                 503, "scanner_down", "The virus scanner does not answer, and nothing comes in unscanned.",
-                "Tell the administrator, and try again when it is back.",
+                "Tell the administrator, and bring the files in again when it is back.",
             ) from None
 
     def _scan(self, path: Path) -> Scan:
