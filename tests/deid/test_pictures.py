@@ -169,6 +169,7 @@ def test_damage_never_raises(tmp_path: Path, flips: list[tuple[int, int]], cut: 
 
 def test_a_decoder_that_dies_takes_nothing_with_it() -> None:
     image = tissue(20, 30)
-    assert np.array_equal(isolated(lambda: image), image)
+    decoded = isolated(lambda: (image, "grey"))
+    assert decoded is not None and np.array_equal(decoded[0], image) and decoded[1] == "grey"
     assert isolated(os.abort) is None  # type: ignore[arg-type]
-    assert isolated(lambda: image / 0 if jpeg.stripped(b"") else image) is None
+    assert isolated(lambda: (image / 0 if jpeg.stripped(b"") else image, "")) is None

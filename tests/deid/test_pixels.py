@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -233,6 +236,16 @@ def test_damaged_pixels_are_unreadable_and_not_releasable():
     made.PixelData = encapsulate([b"\xff\xd8\xff\xe0nothing"])
     outcome = cleaned(made, Seen(), waived=True)
     assert (outcome.code, outcome.releasable) == ("unreadable", False)
+
+
+def test_a_decoder_that_ends_its_process_ends_only_that(monkeypatch):
+    """As GDCM does over some damaged JPEG streams."""
+    made = dataset(noise().astype(np.uint8))
+    made.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    made.PixelData = encapsulate([b"\xff\xd8\xff\xd9"])
+    monkeypatch.setattr(codecs, "get_decoder", lambda _: SimpleNamespace(as_array=lambda *_, **__: os.abort()))
+    with pytest.raises(codecs.Undecodable):
+        list(codecs.frames(made))
 
 
 def test_a_plain_picture_is_masked_too():

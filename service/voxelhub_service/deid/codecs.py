@@ -22,12 +22,14 @@ from pydicom.uid import (
 )
 
 from . import jpeg, rle
+from .isolated import isolated
 
 Image = npt.NDArray[Any]
 NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian)
 LOSSY = {  # PS3.3 C.7.6.1.1.5.1: the method's code by transfer syntax; JPEG 2000 and JPEG-LS of these syntaxes may be lossless
     "1.2.840.10008.1.2.4.50": "ISO_10918_1", "1.2.840.10008.1.2.4.51": "ISO_10918_1",
 }  # fmt: skip
+FRAGILE = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70, 80, 81))  # GDCM's, which may end the process
 MOST_BYTES = 1 << 30
 
 
@@ -66,10 +68,25 @@ def frames(dataset: Dataset) -> Iterator[tuple[Image, str]]:
         # The decoder clears unused bits by itself; asked for all, it shows what lies in them.
         bits = int(dataset.BitsAllocated)
         all_bits = {"bits_stored": bits} if syntax_of(dataset) in (*NATIVE, RLELossless) and bits in (8, 16, 32) else {}
+        if syntax_of(dataset) in FRAGILE:
+            yield from _isolated_frames(dataset, decoder)
+            return
         for array, facts in decoder.iter_array(dataset, raw=True, **all_bits):
             yield array, str(facts["photometric_interpretation"])
     except Exception:
         raise Undecodable from None
+
+
+def _isolated_frames(dataset: Dataset, decoder: Any) -> Iterator[tuple[Image, str]]:
+    for index in range(frames_of(dataset)):
+        def decoded(index: int = index) -> tuple[Image, str]:
+            array, facts = decoder.as_array(dataset, index=index, raw=True)
+            return array, str(facts["photometric_interpretation"])
+
+        frame = isolated(decoded)
+        if frame is None:
+            raise Undecodable
+        yield frame
 
 
 def write_back(dataset: Dataset, pixels: Image, photometric: str) -> bool:

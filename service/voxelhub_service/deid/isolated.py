@@ -13,8 +13,8 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 
-def isolated(decode: Callable[[], Array]) -> Array | None:
-    """What `decode` returns, or None when it raises or its process dies. What it prints is not shown."""
+def isolated(decode: Callable[[], tuple[Array, str]]) -> tuple[Array, str] | None:
+    """What `decode` returns, pixels and a word about them; None when it raises or its process dies. It prints nowhere."""
     inward, outward = os.pipe()
     child = os.fork()
     if child == 0:
@@ -29,19 +29,20 @@ def isolated(decode: Callable[[], Array]) -> Array | None:
     kind = np.dtype(facts["kind"])
     if len(data) != int(np.prod(facts["shape"])) * kind.itemsize:
         return None
-    return np.frombuffer(data, kind).reshape(facts["shape"])
+    return np.frombuffer(bytearray(data), kind).reshape(facts["shape"]), str(facts["word"])
 
 
-def _child(decode: Callable[[], Array], outward: int) -> None:
+def _child(decode: Callable[[], tuple[Array, str]], outward: int) -> None:
     """Never returns, and runs nothing that the parent has left to do at its end."""
     code = 1
     try:
         silent = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silent, 1)
         os.dup2(silent, 2)
-        array = np.ascontiguousarray(decode())
+        decoded, word = decode()
+        array = np.ascontiguousarray(decoded)
         with os.fdopen(outward, "wb") as stream:
-            stream.write(json.dumps({"kind": array.dtype.str, "shape": array.shape}).encode() + b"\n")
+            stream.write(json.dumps({"kind": array.dtype.str, "shape": array.shape, "word": word}).encode() + b"\n")
             stream.write(array.data)
         code = 0
     finally:

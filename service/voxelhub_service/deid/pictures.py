@@ -90,16 +90,16 @@ def decoded_jpeg(data: bytes, what: str) -> npt.NDArray[Any]:
     # Baseline and progressive, extended, lossless: transfer syntaxes of PS3.5, A.4.1 and A.4.2.
     syntax = "1.2.840.10008.1.2.4." + ("57" if frame.marker == 0xC3 else "50" if frame.bits == 8 else "51")
 
-    def decode() -> npt.NDArray[Any]:
+    def decode() -> tuple[npt.NDArray[Any], str]:
         pixels, _ = get_decoder(UID(syntax)).as_array(
             encapsulate([data]), rows=frame.height, columns=frame.width, samples_per_pixel=frame.samples, number_of_frames=1,
             photometric_interpretation="MONOCHROME2" if frame.samples == 1 else "YBR_FULL", planar_configuration=0,
             bits_allocated=8 if frame.bits == 8 else 16, bits_stored=frame.bits, pixel_representation=0,
             pixel_keyword="PixelData",
         )  # fmt: skip
-        return np.asarray(pixels).reshape(frame.height, frame.width, frame.samples)
+        return np.asarray(pixels).reshape(frame.height, frame.width, frame.samples), ""
 
-    pixels = isolated(decode)
-    if pixels is None:
+    decoded = isolated(decode)
+    if decoded is None:
         raise refuse_unread(what)
-    return pixels
+    return decoded[0]
