@@ -23,6 +23,7 @@ from .job import Bar, Job, Progress, read_job
 from .passing import pass_files
 from .workshop import Workshop
 
+FETCHED = 0.5  # of the bar, for what comes from an address
 FEW = 8  # files for which one worker is as quick as several
 
 def stage(context: Context, run_id: str, progress: Progress) -> Path:
@@ -35,8 +36,8 @@ def stage(context: Context, run_id: str, progress: Progress) -> Path:
     _clear(context, run_id)
     for folder in (job.target, job.work, job.held):
         folder.mkdir(mode=0o700)
-    arrived = arriving.fetch_all(context, job, progress)
-    bar = Bar(2 * sum(one.size for one in arrived), progress)
+    arrived = arriving.fetch_all(context, job, lambda fraction, text: progress(FETCHED * fraction, text))
+    bar = Bar(2 * sum(one.size for one in arrived), progress, FETCHED if job.upload.source == "url" else 0.0)
     arriving.verify(arrived, bar)
     workers = context.settings.door_workers if len(arrived) >= FEW else 1
     with Workshop(job.bench(context.settings), workers) as shop:

@@ -14,7 +14,7 @@ from ..database import reading
 from ..datasets import tus
 from ..deid.pseudonyms import project_secret
 from ..errors import conflict
-from ..models import Project, Run, Upload, UploadFile
+from ..models import Project, Reservation, Run, Upload, UploadFile
 from ..projects.store import reserved_bytes
 from ..secrets import read_secret
 from ..settings import Settings
@@ -26,14 +26,14 @@ Progress = Callable[[float, str], None]
 
 
 class Bar:
-    """Turns bytes done into a fraction, and says so at most about two hundred times."""
+    """Turns bytes done into a fraction from `start` on, and says so at most about two hundred times."""
 
-    def __init__(self, total: int, progress: Progress) -> None:
-        self._total, self._progress, self._done, self._said = max(total, 1), progress, 0, -1.0
+    def __init__(self, total: int, progress: Progress, start: float = 0.0) -> None:
+        self._total, self._progress, self._start, self._done, self._said = max(total, 1), progress, start, 0, -1.0
 
     def add(self, count: int, text: str) -> None:
         self._done += count
-        fraction = min(0.95, 0.95 * self._done / self._total)
+        fraction = min(0.95, self._start + (0.95 - self._start) * self._done / self._total)
         if fraction - self._said >= 0.005:
             self._said = fraction
             self._progress(fraction, text)
@@ -88,7 +88,7 @@ def read_job(context: Context, run_id: str) -> Job:
             raise conflict("no_upload", "The upload of this import is gone.", "Upload the files again.")
         files = list(session.scalars(select(UploadFile).where(UploadFile.upload_id == upload.id).order_by(UploadFile.path)))
         project = session.get_one(Project, upload.project_id)
-        own = sum(file.size for file in files)
+        own = session.scalar(select(Reservation.size).where(Reservation.holder == f"upload:{upload.id}")) or 0
         room = max(project.quota_bytes - project.used_bytes - reserved_bytes(session, project) + own, 0)
     staging, folder = context.settings.staging_dir, tus.upload_folder(context, upload.id)
     key = None
