@@ -13,6 +13,9 @@ UPWARD = {
     "service/voxelhub_service": r"^\s*(from|import) (voxelhub_hub|voxelhub_spawner|voxelhub_lab|voxelhub)\b",
     "spawner": r"^\s*(from|import) (voxelhub_hub|voxelhub_service\.api|voxelhub_lab|voxelhub)\b",
     "extensions/lab/voxelhub_lab": r"^\s*(from|import) voxelhub_(hub|spawner|sandbox|service)\b",
+    "extensions/planner/voxelhub_planner":
+        r"^\s*(from|import) (voxelhub_(hub|spawner|sandbox|service|lab)|voxelhub|jupyter\w*|ipywidgets|fastapi)\b",
+    "service/voxelhub_service/deid": r"^\s*(from|import) (\.\.\.?\w|voxelhub_)",
     "kernels/voxelhub": r"^\s*(from|import) voxelhub_(hub|spawner|sandbox|service|lab)\b",
 }
 
