@@ -62,7 +62,8 @@ def clean_dicom(
     except Exception:  # the decoding of what describes the pixels, on hostile bytes
         return Held("unreadable", "What describes the pixels cannot be read.", what_is(dataset), releasable=False, fix=_EXPORT)
     if seen.kind == "hold":
-        return Held(seen.code, seen.reason, what_is(dataset), tuple(seen.findings), seen.releasable, seen.fix)
+        releasable = seen.releasable and not waived  # what is held although it was waived, nobody can let in
+        return Held(seen.code, seen.reason, what_is(dataset), tuple(seen.findings), releasable, seen.fix)
     path = _path(dataset, key)
     document = dataset.get_item(_DOCUMENT) if _DOCUMENT in dataset else None
     report = clean_dataset(dataset, key=key, profile=profile)
