@@ -57,7 +57,7 @@ def bwrap_options(sandbox: Sandbox) -> list[str]:
     for folder in SYSTEM:
         options += ["--ro-bind-try", folder, folder]
     options += ["--proc", "/proc", "--dev", "/dev", "--size", str(sandbox.tmp_bytes), "--perms", "1777", "--tmpfs", "/tmp",  # noqa: S108
-                "--symlink", "/tmp", "/var/tmp", "--dir", "/run"]  # noqa: S108
+                *_var_tmp(sandbox), "--dir", "/run"]
     for name in SYSTEM_ETC:
         options += ["--ro-bind-try", name, name]
     for file in ("passwd", "group", "hosts", "nsswitch.conf"):
@@ -78,6 +78,12 @@ def bwrap_options(sandbox: Sandbox) -> list[str]:
     for name, value in sorted(sandbox.environ.items()):
         options += ["--setenv", name, value]
     return [*options, "--remount-ro", "/", "--chdir", sandbox.cwd]
+
+
+def _var_tmp(sandbox: Sandbox) -> list[str]:
+    """The same as /tmp, unless something is mounted below it: an installation that lies there."""
+    mounted = any(inside.startswith("/var/tmp/") for _, inside in (*sandbox.read_only, *sandbox.read_write))  # noqa: S108
+    return ["--perms", "1777", "--tmpfs", "/var/tmp"] if mounted else ["--symlink", "/tmp", "/var/tmp"]  # noqa: S108
 
 
 def bwrap_command(sandbox: Sandbox, program: Sequence[str], info_fd: int | None = None) -> list[str]:

@@ -37,6 +37,12 @@ def test_mounts_are_what_was_listed_and_no_more(tmp_path: Path) -> None:
     assert "Read-only file system" in seen.stderr and seen.stderr.count("No such file or directory") == 2
 
 
+def test_what_lies_below_var_tmp_can_be_mounted_there(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("seen")
+    assert sh("cat /var/tmp/clone/file; touch /var/tmp/mine", read_only=[(tmp_path, "/var/tmp/clone")]).stdout == "seen"
+    assert sh("touch /tmp/mine; ls /var/tmp").stdout == "mine\n"  # else it is /tmp
+
+
 @pytest.mark.parametrize("path", ["/etc/shadow", "/etc/ssh", "/root/.ssh", "/home", "/srv", "/var/lib", "/sys/kernel", "/boot"])
 def test_the_machines_own_files_are_absent(path: str) -> None:
     assert sh(f"test -e {path}").returncode == 1
