@@ -133,18 +133,19 @@ print(json.dumps({
     "write": works(lambda: open(request["upload"] + "/b", "w")), "work": works(lambda: open(request["work"] + "/b", "w")),
     "network": works(lambda: socket.create_connection(("127.0.0.1", request["port"]), 2)),
     "key": hello["key"] in open("/proc/self/cmdline").read() + open("/proc/self/environ").read(),
-    "home": os.path.exists("/root/.bashrc"), "database": os.path.exists("/work/main/.voxelhub"),
+    "home": os.path.exists("/root/.bashrc"), "hub": os.path.exists(request["hub"]),
 }), flush=True)
 """
     real = Worker._command
     monkeypatch.setattr(Worker, "_command", lambda self: [*real(self)[:-2], "-c", look])
     with socket.create_server(("127.0.0.1", 0)) as server:
         worker = Worker(bench(work, True, read_only=(upload,), hello={"key": "5ec2e7"}))
-        where = {"secret": str(secret), "upload": str(upload), "work": str(work), "port": server.getsockname()[1]}
+        where = {"secret": str(secret), "upload": str(upload), "work": str(work), "port": server.getsockname()[1],
+                 "hub": str(Path(__file__).parents[2] / "hub_config")}
         answer = worker.ask(where, 30)
         worker.end()
     assert answer == {"secret": False, "read": True, "write": False, "work": True, "network": False, "key": False, "home": False,
-                      "database": False}
+                      "hub": False}
 
 
 @pytest.mark.parametrize("isolation", [False, pytest.param(True, marks=needs_sandbox)])
