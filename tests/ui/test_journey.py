@@ -159,6 +159,7 @@ def look_with_overlay(page: Page, album: Album, image: str, mask: str) -> None:
 def read_and_save(page: Page, album: Album, study: Study) -> str:
     page.get_by_role("tab", name="Launcher").click()
     page.locator('.jp-LauncherCard[data-category="Notebook"]').filter(has_text="Imaging (Python)").click()
+    expect(page.get_by_role("button", name="Imaging (Python) | Idle")).to_be_visible(timeout=LONG)  # else what is typed is lost
     cell = page.locator(".jp-Notebook .jp-CodeCell .cm-content").first
     cell.click()
     saved = "Bone of the chest"
@@ -168,6 +169,7 @@ def read_and_save(page: Page, album: Album, study: Study) -> str:
         f"dataset = voxelhub.save(volume.like((volume.array > 200).astype('uint8')), {saved!r}, project='demo')\n"
         "print(volume.array.shape, dataset.path)"
     )
+    expect(cell).to_contain_text("voxelhub.save")
     page.keyboard.press("Shift+Enter")
     output = page.locator(".jp-OutputArea-output").filter(has_text=str(study.array.shape))
     expect(output.first).to_be_visible(timeout=LONG)
