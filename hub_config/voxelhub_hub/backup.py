@@ -28,7 +28,7 @@ from pathlib import Path
 import voxelhub_service
 from sqlalchemy import select
 from voxelhub_service.database import make_engine, reading
-from voxelhub_service.imports.quarantine import KEPT
+from voxelhub_service.datasets.quarantine import KEPT
 from voxelhub_service.models import Dataset, DatasetVersion, Project, QuarantineItem
 from voxelhub_service.settings import Settings, load_settings
 

@@ -25,6 +25,13 @@ def test_no_feature_imports_the_http_layer() -> None:
     assert [str(path) for path in features if re.search(r"from \.+api\b", path.read_text())] == []
 
 
+def test_what_imports_stand_on_does_not_import_them() -> None:
+    """But for the worker, which puts everything together."""
+    rooms = ("datasets", "runs", "projects")
+    below = [path for room in rooms for path in (SERVICE / room).glob("*.py") if path.name != "worker.py"]
+    assert [str(path) for path in below if re.search(r"from \.\.imports\b", path.read_text())] == []
+
+
 @pytest.mark.parametrize("folder", UPWARD)
 def test_no_zone_imports_upward(folder: str) -> None:
     found = [str(path) for path in (ROOT / folder).rglob("*.py") if re.search(UPWARD[folder], path.read_text(), re.MULTILINE)]

@@ -19,10 +19,11 @@ from support.study import SHARED
 from support.uploads import announce, bring_in, held_in, import_run, open_project, publish_import, send
 from support.world import run_row
 from voxelhub_service.database import reading
+from voxelhub_service.datasets import quarantine
 from voxelhub_service.datasets.fsck import leftovers
 from voxelhub_service.datasets.phantom import write_phantom
 from voxelhub_service.errors import Problem
-from voxelhub_service.imports import importing, quarantine
+from voxelhub_service.imports import importing
 from voxelhub_service.models import Dataset, File, Upload
 
 

@@ -17,10 +17,11 @@ from support.study import SHARED
 from support.uploads import Lease, announce, bring_in, held_in, import_run, open_project, publish_import, send, sha256
 from support.world import ROOT, run_row
 from voxelhub_service.database import reading, writing
+from voxelhub_service.datasets import order, quarantine
 from voxelhub_service.datasets.fsck import leftovers
 from voxelhub_service.datasets.phantom import write_phantom
 from voxelhub_service.errors import Problem
-from voxelhub_service.imports import importing, order, quarantine
+from voxelhub_service.imports import importing
 from voxelhub_service.models import DatasetVersion, Entry, File, Project, Upload, UploadFile
 from voxelhub_service.runs import publishing
 

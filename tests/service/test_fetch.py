@@ -27,9 +27,8 @@ from support.web import Request, Script, cut, status, web, whole
 from support.world import ROOT
 from voxelhub_service.context import Context
 from voxelhub_service.database import reading, writing
-from voxelhub_service.datasets import tus
+from voxelhub_service.datasets import order, tus
 from voxelhub_service.errors import Problem
-from voxelhub_service.imports import order
 from voxelhub_service.imports.fetch import Fetched, Patience, fetch
 from voxelhub_service.models import AuditEvent, Entry, File, Project, Reservation, Run, Upload, UploadFile
 

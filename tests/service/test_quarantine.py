@@ -17,8 +17,8 @@ from support.ward import STELLA, WHY, Here
 from voxelhub_service.api.feed import Feed
 from voxelhub_service.context import Context
 from voxelhub_service.database import reading, writing
+from voxelhub_service.datasets import order, quarantine
 from voxelhub_service.identity.actor import Actor
-from voxelhub_service.imports import order, quarantine
 from voxelhub_service.models import (
     Event,
     File,

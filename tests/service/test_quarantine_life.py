@@ -14,7 +14,7 @@ from sqlalchemy import update
 from support.held import NAME, held_files, import_run, item_row, publish_held
 from support.ward import WHY, Here
 from voxelhub_service.database import writing
-from voxelhub_service.imports import quarantine
+from voxelhub_service.datasets import quarantine
 from voxelhub_service.models import QuarantineItem, Run, utcnow
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import select
 from voxelhub_service.context import Context
 from voxelhub_service.database import reading, writing
+from voxelhub_service.datasets import quarantine
 from voxelhub_service.datasets.staged import HeldFile
-from voxelhub_service.imports import quarantine
 from voxelhub_service.models import Project, QuarantineItem, Run, Upload, new_id, utcnow
 from voxelhub_service.runs.store import next_number
 

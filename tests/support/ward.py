@@ -10,8 +10,9 @@ from support.held import hold
 from support.service import ACTORS, bearer, make_service
 from support.uploads import open_project
 from voxelhub_service.database import reading, writing
+from voxelhub_service.datasets import quarantine
 from voxelhub_service.identity.actor import ADMINS_GROUP, USERS_GROUP, Actor
-from voxelhub_service.imports import fsck, quarantine
+from voxelhub_service.imports import fsck
 from voxelhub_service.models import (
     AuditEvent,
     DatasetVersion,

@@ -20,7 +20,6 @@ from ..context import Context, emit
 from ..database import reading, writing
 from ..errors import conflict, invalid, not_found
 from ..identity.actor import Actor
-from ..imports import order
 from ..models import Project, Reservation, Run, Upload, UploadFile, new_id, utcnow
 from ..policy.authorize import require
 from ..projects.quota import reserve
@@ -28,7 +27,7 @@ from ..projects.store import project_by_name
 from ..runs.endings import tell
 from ..runs.store import next_number
 from ..wire import UploadFileOut, UploadIn, UploadOut
-from . import names, storage, tus
+from . import names, order, storage, tus
 from .vocabulary import vocabulary
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from ..checkpoints import reached
 from ..context import Context
 from ..database import reading, writing
-from ..datasets import storage, tus
+from ..datasets import order, quarantine, storage, tus
 from ..errors import conflict, invalid
 from ..identity.actor import Actor
 from ..models import Project, QuarantineItem, Run, Upload, UploadFile, new_id, utcnow
@@ -28,7 +28,6 @@ from ..projects.store import project_by_name
 from ..runs.endings import tell as tell_run
 from ..runs.store import next_number
 from ..wire import Finding, QuarantineOut, QuarantinePage
-from . import order, quarantine
 
 REASON = 10  # letters of a written reason, at least
 HOLDS_QUOTA = timedelta(days=365)  # an upper bound; the end of the run gives it back

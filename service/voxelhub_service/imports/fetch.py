@@ -21,11 +21,11 @@ from typing import Any
 from ..checkpoints import reached
 from ..context import Context
 from ..database import writing
-from ..datasets import storage, tus
+from ..datasets import order, storage, tus
 from ..errors import Problem, conflict, invalid
 from ..models import Project, Upload, UploadFile, utcnow
 from ..projects.quota import human, reserve
-from . import addresses, order
+from . import addresses
 from .fetch_ftp import FtpSource
 from .fetch_http import HttpSource, longer
 from .slots import slot

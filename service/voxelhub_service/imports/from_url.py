@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from ..checkpoints import reached
 from ..context import Context, emit
 from ..database import reading, writing
-from ..datasets import storage, tus
+from ..datasets import order, storage, tus
 from ..datasets.vocabulary import vocabulary
 from ..identity.actor import Actor
 from ..models import Project, Run, Upload, UploadFile, new_id, utcnow
@@ -24,7 +24,7 @@ from ..projects.store import project_by_name
 from ..runs.endings import tell
 from ..runs.store import next_number
 from ..wire import UrlIn
-from . import addresses, order
+from . import addresses
 
 HOLDS_QUOTA = timedelta(days=365)  # an upper bound; the end of the run gives it back
 

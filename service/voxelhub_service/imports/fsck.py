@@ -10,10 +10,9 @@ from sqlalchemy import select
 
 from ..context import Context
 from ..database import reading, writing
-from ..datasets import storage
+from ..datasets import quarantine, storage
 from ..fsck.base import Check, Finding
 from ..models import TERMINAL_STATES, Project, QuarantineItem, Run, utcnow
-from . import quarantine
 
 PATIENCE = timedelta(minutes=3)  # within which the worker's sweep takes away what left the quarantine
 

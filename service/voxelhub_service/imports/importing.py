@@ -14,11 +14,11 @@ from pathlib import Path
 from ..checkpoints import reached
 from ..context import Context
 from ..database import make_engine
-from ..datasets import storage, tus
+from ..datasets import quarantine, storage, tus
 from ..datasets.staged import read_staged, staged_path, write_failure
 from ..errors import Problem, invalid
 from ..settings import Settings, load_settings
-from . import arriving, base, placing, quarantine, scanning
+from . import arriving, base, placing, scanning
 from .job import Bar, Job, Progress, read_job
 from .passing import pass_files
 from .workshop import Workshop

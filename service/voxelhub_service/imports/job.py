@@ -11,14 +11,13 @@ from sqlalchemy import select
 
 from ..context import Context
 from ..database import reading
-from ..datasets import tus
+from ..datasets import order, quarantine, tus
 from ..deid.pseudonyms import project_secret
 from ..errors import conflict
 from ..models import Project, Reservation, Run, Upload, UploadFile
 from ..projects.store import reserved_bytes
 from ..secrets import read_secret
 from ..settings import Settings
-from . import order, quarantine
 from .workshop import Bench
 
 PROFILE = "research"

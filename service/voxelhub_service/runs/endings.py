@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from ..context import Context, emit
-from ..imports import quarantine
+from ..datasets import quarantine
 from ..models import TERMINAL_STATES, DatasetVersion, Run, Upload, utcnow
 from ..projects.quota import release
 

@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 
 from ..context import Context
 from ..database import reading, writing
+from ..datasets import quarantine
 from ..datasets.publish import Choice, publish, undo
 from ..datasets.staged import Staged, read_staged
 from ..errors import conflict
 from ..executors.folder import RunFolder, read_json
-from ..imports import quarantine
 from ..models import DatasetVersion, Project, Run, Upload
 from .endings import end_run
 from .lease import LeaseLost, WorkerLease

@@ -19,10 +19,10 @@ from sqlalchemy.exc import OperationalError
 from ..context import Context, make_context
 from ..datasets.demo import ensure_demo
 from ..datasets.derived import sweep_derived
+from ..datasets.quarantine import sweep_quarantine
 from ..datasets.trash import purge_trash
 from ..datasets.uploads import expire_uploads
 from ..executors.local import LocalExecutor
-from ..imports.quarantine import sweep_quarantine
 from ..settings import load_settings
 from ..tools.registry import registry
 from .lease import RENEW, LeaseLost, WorkerLease

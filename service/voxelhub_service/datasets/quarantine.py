@@ -20,11 +20,11 @@ from sqlalchemy.orm import Session
 from ..checkpoints import reached
 from ..context import Context, emit
 from ..database import reading, writing
-from ..datasets import storage
 from ..models import TERMINAL_STATES, Project, QuarantineItem, Run, Upload, utcnow
+from . import storage
 
 if TYPE_CHECKING:
-    from ..datasets.staged import HeldFile
+    from .staged import HeldFile
 
 KEPT = ("held", "releasing")  # states whose bytes and name are kept
 YOUNG = 3600.0  # seconds that a folder without rows is left alone

@@ -10,7 +10,7 @@ import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from ..datasets import storage
+from . import storage
 
 FILE = "order.json"
 
