@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from voxelhub_planner import Limits, Node, PlannerError, Slide, Workload
 
@@ -17,7 +18,7 @@ def test_a_bad_node_names_its_field(field: str, value: object) -> None:
         Node(**(good | {field: value}))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("fragments", [(), (0, 0), (-1, 2), (1.5,)])
+@pytest.mark.parametrize("fragments", [(), (0, 0), (-1, 2), (1.5,), (math.nan,), (math.inf,), ("3",), (True,), (None,)])
 def test_a_bad_slide_is_refused(fragments: tuple[int, ...]) -> None:
     with pytest.raises(PlannerError, match="Slide s"):
         Slide("s", fragments)
@@ -28,7 +29,15 @@ def test_twice_the_same_slide_is_refused() -> None:
         Workload((Slide("s", (1,)), Slide("s", (2,))), 100)
 
 
-@pytest.mark.parametrize("limits", [{"max_share": 1.2}, {"budget_usd": -1}, {"deadline_s": math.nan}])
+def test_whole_numbers_of_numpy_are_whole_numbers() -> None:
+    slide = Slide("s", np.array([3, 4]))  # type: ignore[arg-type]
+    assert slide.fragments == (3, 4)
+    assert all(type(n) is int for n in slide.fragments)
+
+
+@pytest.mark.parametrize("limits", [
+    {"max_share": 1.2}, {"budget_usd": -1}, {"deadline_s": math.nan}, {"max_nodes": 2.5}, {"max_nodes": math.nan},
+    {"max_nodes": "8"}, {"egress_mbps": 0}, {"max_pair_leak": -0.1}, {"deadline_s": math.inf}, {"budget_usd": True}])
 def test_impossible_limits_are_refused(limits: dict[str, float]) -> None:
     with pytest.raises(PlannerError):
         Limits(**limits)  # type: ignore[arg-type]

@@ -1,7 +1,8 @@
 """Greedy colouring in a given order, equal colour for colour to networkx, without a Python loop over cells.
 
 A cell can be coloured as soon as all its neighbours that come before it in the order are. With a random order the longest such
-chain is short, so all cells that are ready are coloured at once, round by round: linear work, few rounds.
+chain is short, so all cells that are ready are coloured at once, round by round: linear work, few rounds. Where the cells fill
+their bounding box well enough, neighbours are offsets in a padded image of it; elsewhere they are looked up.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ from .grid import EIGHT, FOUR, Cells, Labels, Neighbours, as_cells
 
 # The lowest colour that a bit mask of used ones leaves free; nine colours always suffice for eight neighbours.
 LOWEST = np.array([(~mask & (mask + 1)).bit_length() - 1 for mask in range(512)], np.int8)
+
+
+IMAGE = 4  # places of the bounding box for each cell, up to which it is held as an image
+NEVER = 100
 
 
 def greedy_colouring(cells: ArrayLike, order: ArrayLike, neighbours: int) -> Labels:
@@ -32,9 +37,72 @@ def greedy_colouring(cells: ArrayLike, order: ArrayLike, neighbours: int) -> Lab
 
 def coloured(cells: Cells, order: NDArray[np.integer], neighbours: int) -> Labels:
     """The same for cells and an order that were checked."""
-    count, half = len(cells), FOUR if neighbours == 4 else EIGHT
-    if not count:
+    if not len(cells):
         return np.zeros(0, np.int32)
+    width, height = (int(n) for n in np.ptp(cells, axis=0) + 1)
+    if (width + 2) * (height + 2) <= IMAGE * len(cells) + 2**20:
+        return _in_image(cells, order, neighbours)
+    return _looked_up(cells, order, neighbours)
+
+
+def _in_image(cells: Cells, order: NDArray[np.integer], neighbours: int) -> Labels:
+    """With as many bytes as the bounding box has places, times seven (4 neighbours) or eight."""
+    slow, fast = (0, 1) if _runs_along_rows(cells) else (1, 0)
+    low = cells.min(axis=0) - 1
+    stride = int(np.ptp(cells[:, fast])) + 3
+    place = (cells[:, slow] - low[slow]) * stride + cells[:, fast] - low[fast]
+    size = (int(np.ptp(cells[:, slow])) + 3) * stride
+    offsets = [dx * stride + dy for dx, dy in (FOUR if neighbours == 4 else EIGHT)]
+    offsets += [-offset for offset in offsets]
+    waiting = _earlier_neighbours(place, order, size, offsets)
+    bits = np.zeros(size, np.uint8 if neighbours == 4 else np.uint16)
+    lowest = LOWEST.astype(np.uint8)
+    ready = np.flatnonzero(waiting == 0)
+    while len(ready):
+        around = [ready + offset for offset in offsets]
+        used = bits[around[0]]
+        for beside in around[1:]:
+            np.bitwise_or(used, bits[beside], out=used)
+        bits[ready] = np.left_shift(1, lowest[used], dtype=bits.dtype)
+        for beside in around:  # one offset leads to each place once at most; what is coloured already counts below 0, unread
+            waiting[beside] -= 1
+        freed = []
+        for beside in around:
+            beside = beside[waiting[beside] == 0]
+            waiting[beside] = NEVER
+            freed.append(beside)
+        ready = np.concatenate(freed)
+    names = np.zeros(2**9 if neighbours == 8 else 2**8, np.int32)
+    names[[1 << colour for colour in range(9 if neighbours == 8 else 8)]] = np.arange(9 if neighbours == 8 else 8)
+    return names[bits[place]]  # type: ignore[no-any-return]
+
+
+def _runs_along_rows(cells: Cells) -> bool:
+    """Whether the second coordinate changes faster from cell to cell: then it lies close together in the image, too."""
+    steps = np.abs(np.diff(cells[:4096], axis=0)).sum(axis=0)
+    return bool(steps[0] <= steps[1])
+
+
+def _earlier_neighbours(
+    place: NDArray[np.int64], order: NDArray[np.integer], size: int, offsets: list[int],
+) -> NDArray[np.int8]:
+    """For each place how many of its neighbours come first; NEVER where there is no cell."""
+    rank = np.empty(len(place), np.int32)
+    rank[order] = np.arange(len(place), dtype=np.int32)
+    image = np.full(size, np.iinfo(np.int32).max, np.int32)
+    image[place] = rank
+    earlier = np.zeros(size, np.int8)
+    for offset in offsets[:len(offsets) // 2]:
+        one, other = image[:-offset], image[offset:]
+        after = (one < other).view(np.int8)
+        earlier[offset:] += after
+        earlier[:-offset] += after ^ 1  # places without a cell are the same on both sides, and are overwritten below
+    earlier[image == np.iinfo(np.int32).max] = NEVER
+    return earlier
+
+
+def _looked_up(cells: Cells, order: NDArray[np.integer], neighbours: int) -> Labels:
+    count, half = len(cells), FOUR if neighbours == 4 else EIGHT
     rank = np.empty(count, np.int32)
     rank[order] = np.arange(count, dtype=np.int32)
     found = Neighbours(cells)
