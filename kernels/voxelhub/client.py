@@ -60,7 +60,7 @@ def request(method: str, path: str, *, repeat: bool = False, **options: Any) -> 
             answer = send(method, path, **options)
             if answer.status_code not in (502, 503, 504):
                 return read(answer)
-            error = from_problem(answer.status_code, None)
+            error = from_problem(answer.status_code, _document(answer))
         except httpx.TransportError:
             error = from_problem(503, None)
         if not repeatable or time.monotonic() + wait > deadline:
@@ -71,13 +71,17 @@ def request(method: str, path: str, *, repeat: bool = False, **options: Any) -> 
 
 def read(answer: httpx.Response) -> Any:
     """The JSON of an answer. Raises VoxelHubError for a refusal."""
-    try:
-        body = answer.json() if answer.content else None
-    except ValueError:
-        body = None
+    body = _document(answer)
     if answer.is_success:
         return body
     raise from_problem(answer.status_code, body)
+
+
+def _document(answer: httpx.Response) -> Any:
+    try:
+        return answer.json() if answer.content else None
+    except ValueError:
+        return None
 
 
 def pages(path: str, params: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from . import client
@@ -41,11 +42,30 @@ class Tool:
         return f"<Tool {self.name} {self.version}: {self.title}>"
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """A run beside an earlier one. `identical`: both wrote the same bytes; None where one of them wrote nothing (yet)."""
+
+    identical: bool | None
+    compared: int  # files
+    differences: list[str]  # a sentence each: tool, environment, inputs, arguments, outputs, how it ended
+
+    def __repr__(self) -> str:
+        if self.identical and not self.differences:
+            return f"<Comparison: the same bytes in {self.compared} file(s)>"
+        return "<Comparison: " + (" ".join(self.differences) or "nothing to compare yet") + ">"
+
+
 class Run:
     """One execution of a tool or an import. `state` is as of the last `refresh`."""
 
     def __init__(self, item: Mapping[str, Any]) -> None:
         self._item = dict(item)
+
+    @classmethod
+    def of(cls, id: str) -> Run:
+        """The run with this id."""
+        return cls(client.request("GET", f"runs/{id}"))
 
     id: str = property(lambda self: self._item["id"])  # type: ignore[assignment]
     label: str = property(lambda self: self._item["label"])  # type: ignore[assignment]
@@ -107,6 +127,17 @@ class Run:
                 return text
             offset = chunk["offset"]
 
+    def compare(self, other: Run | str | None = None) -> Comparison:
+        """What differs between this run and an earlier one, or the one that it repeats.
+
+            again = voxelhub.run("dicom-to-nifti", study)
+            again.wait()
+            again.compare(first).identical
+        """
+        wanted = {"with": other.id if isinstance(other, Run) else other} if other is not None else None
+        found = client.request("GET", f"runs/{self.id}/comparison", params=wanted)
+        return Comparison(found["identical"], found["compared"], [one["sentence"] for one in found["differences"]])
+
     def cancel(self) -> Run:
         """Ask for its end; the whole process tree of the tool is ended."""
         self._item = client.request("POST", f"runs/{self.id}/cancel", repeat=True)
@@ -136,28 +167,33 @@ def run(
     tool: str | Tool,
     *selection: Entry | Dataset,
     project: str | None = None,
+    version: str | None = None,
     output_title: str | None = None,
-    inputs: Mapping[str, Iterable[Entry]] | None = None,
-    **arguments: Any,
+    inputs: Mapping[str, Entry | Dataset | Iterable[Entry | Dataset]] | None = None,
+    arguments: Mapping[str, Any] | None = None,
+    **more: Any,
 ) -> Run:
     """Start a tool on entries (a dataset stands for all of its entries) and return its run at once.
 
-    The selection fills the tool's inputs as the Tools panel would; `inputs=` says it entry by entry instead. The result
-    goes to `project`, or to that of the first entry.
+    The selection fills the tool's inputs as the Tools panel would; `inputs=` says it input by input instead. The tool's
+    arguments are given by name or, where one is called as a parameter of this function is, in `arguments=`. `version`
+    left out is the newest that you may run. The result goes to `project`, or to that of the first entry.
 
-        result = voxelhub.run("dicom-to-nifti", study, compress="no").wait()
+        result = voxelhub.run("dicom-to-nifti", study, compress=False).wait()
+        voxelhub.run("segment-otsu", inputs={"mr": study.entry("T1")}, project="demo", version="1.0.0")
     """
     name = tool.name if isinstance(tool, Tool) else tool
     chosen = _entries(selection)
     if inputs is not None:
-        assigned = {key: [entry.id for entry in entries] for key, entries in inputs.items()}
-        chosen += [entry for entries in inputs.values() for entry in entries]
+        by_name = {key: _entries([many] if isinstance(many, Entry | Dataset) else many) for key, many in inputs.items()}
+        assigned = {key: [entry.id for entry in entries] for key, entries in by_name.items()}
+        chosen += [entry for entries in by_name.values() for entry in entries]
     else:
         assigned = _assign(name, chosen)
     if not chosen:
         raise VoxelHubError("nothing_selected", f"Say what {name} shall work on.", "Give a dataset or entries.")
-    body = {"tool": name, "project": project or chosen[0].project, "inputs": assigned, "arguments": arguments,
-            "output_title": output_title}
+    body = {"tool": name, "version": version, "project": project or chosen[0].project, "inputs": assigned,
+            "arguments": {**(arguments or {}), **more}, "output_title": output_title}
     # The key makes a repeated request start nothing twice.
     return Run(client.request("POST", "runs", repeat=True, json=body, headers={"Idempotency-Key": uuid.uuid4().hex}))
 

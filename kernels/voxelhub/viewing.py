@@ -49,6 +49,16 @@ def view(
     return widget
 
 
+def show(entry: Entry) -> Any:
+    """An entry as a cell's last line shows it best: a volume in the viewer, a table, picture or text as it is, and a sentence
+    for what no notebook shows."""
+    try:
+        content = entry.load()
+        return view(content) if isinstance(content, Volume) else content
+    except VoxelHubError as error:
+        return f"{entry.name}: {error}"
+
+
 def as_volume(what: Viewable) -> Volume:
     """The volume of anything that can be looked at."""
     if isinstance(what, Entry | Dataset):
