@@ -1,17 +1,23 @@
-"""Does a selection fit a tool? It fits when each selected entry can go to one input that takes it, within the inputs' counts.
+"""Does a selection fit a tool? It fits when each selected entry can go to one input that takes it, within the inputs' counts
+and in one of the combinations that the tool allows.
 
-Pure. A maximum flow decides: first each input gets its minimum, then the rest is placed up to the maxima.
+Pure. Entries of one data type and format are alike, so a flow between few kinds and few inputs decides (flow.py). Where
+none exists, the cut that proves it is the `Cause`, and the reason that people read is made from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
-from ..datasets.vocabulary import vocabulary
-from .manifest import Input
+from .flow import Shortage, assign
+from .model import Input
+from .wording import accepts, count, kind, more, titles, wanted
 
-SHOWN_TYPES = 3
+Combinations = Collection[Collection[str]]
+Code = Literal["empty", "unfit", "too_few", "too_many", "combination"]
+
 
 @dataclass(frozen=True)
 class Selected:
@@ -22,163 +28,120 @@ class Selected:
 
 
 @dataclass(frozen=True)
+class Cause:
+    """Why a selection does not fit, in numbers that can be checked.
+
+    empty: nothing is selected. unfit: no input takes the one entry. too_few: of all selected, only the `given` entries fit
+    one of `inputs`, which need `bound` together. too_many: the `given` entries fit no other input than these, which take at
+    most `bound` together. combination: each combination fails for a cause of its own.
+    """
+
+    code: Code
+    inputs: tuple[str, ...] = ()
+    entries: tuple[str, ...] = ()
+    given: int = 0
+    bound: int = 0
+
+
+@dataclass(frozen=True)
 class Match:
     """`assignment` maps input names to entry ids; `reason` is a sentence when the selection does not fit."""
 
     eligible: bool
     reason: str = ""
     assignment: dict[str, list[str]] = field(default_factory=dict)
+    cause: Cause | None = None
 
 
-def match(inputs: Sequence[Input], entries: Sequence[Selected]) -> Match:
-    """An assignment that uses every entry once and respects every input's minimum and maximum, or why there is none."""
+def match(inputs: Sequence[Input], entries: Sequence[Selected], combinations: Combinations = ()) -> Match:
+    """An assignment that uses every entry once and respects every input's counts, or why there is none."""
+    options = _options(inputs, combinations)
     if not entries:
-        return Match(False, f"Select {_wanted(inputs)} first.")
+        return Match(False, f"Select {_choices(options)} first.", cause=Cause("empty"))
     for entry in entries:
         if not any(one.takes(entry.data_type, entry.file_format) for one in inputs):
-            return Match(False, f"“{entry.name}” is {_kind(entry)}; this tool takes {_wanted(inputs)}.")
-    # Reserving the minima first and adding the rest by augmenting paths keeps every input at or above its minimum: an
-    # augmenting path never takes from an input without giving to it.
-    held: dict[str, list[int]] = {one.name: [] for one in inputs}
-    for one in inputs:
-        for _ in range(one.minimum):
-            if not _fill(one, inputs, entries, held):
-                return Match(False, _too_few(one, inputs, entries))
-    placed = {index for indexes in held.values() for index in indexes}
-    for index, entry in enumerate(entries):
-        if index not in placed and not _place(index, inputs, entries, held, set()):
-            return Match(False, _too_many(entry, inputs, entries))
-    return Match(True, "", {name: [entries[i].id for i in sorted(indexes)] for name, indexes in held.items() if indexes})
+            reason = f"“{entry.name}” is {kind(entry.data_type, entry.file_format)}; this tool takes {_choices(options)}."
+            return Match(False, reason, cause=Cause("unfit", entries=(entry.id,)))
+    causes = []
+    for option in options:
+        found = _assigned(option, entries)
+        if not isinstance(found, Cause):
+            return Match(True, "", found)
+        causes.append(found)
+    if len(causes) == 1:
+        return Match(False, _sentence(causes[0], options[0], entries), cause=causes[0])
+    return Match(False, f"Your selection fits none of what this tool takes: {_choices(options)}.", cause=Cause("combination"))
 
 
-def check(inputs: Sequence[Input], chosen: dict[str, list[Selected]]) -> str:
+def check(inputs: Sequence[Input], chosen: Mapping[str, Sequence[Selected]], combinations: Combinations = ()) -> str:
     """A sentence when a given assignment does not fit, else ''."""
-    names = {one.name for one in inputs}
+    by_name = {one.name: one for one in inputs}
     for name in chosen:
-        if name not in names:
+        if name not in by_name:
             return f"This tool has no input “{name}”."
-    for one in inputs:
-        entries = chosen.get(one.name, [])
-        if not one.minimum <= len(entries) <= one.maximum:
-            return f"“{one.title}” needs {_count(one)}; {len(entries)} {'is' if len(entries) == 1 else 'are'} given."
-        for entry in entries:
+    given = {name for name, some in chosen.items() if some}
+    options = _options(inputs, combinations)
+    if combinations:
+        options = [one for one in options if {some.name for some in one} == given]
+        if not options:
+            named = titles([one for one in inputs if one.name in given]) or "nothing"
+            return f"This tool cannot be given {named}; it takes {_choices(_options(inputs, combinations))}."
+    for one in options[0]:
+        some = chosen.get(one.name, [])
+        if not one.minimum <= len(some) <= one.maximum:
+            return f"“{one.title}” needs {count(one)}; {len(some)} {'is' if len(some) == 1 else 'are'} given."
+        for entry in some:
             if not one.takes(entry.data_type, entry.file_format):
-                return f"“{entry.name}” is {_kind(entry)}; “{one.title}” takes {_accepts(one)}."
+                return f"“{entry.name}” is {kind(entry.data_type, entry.file_format)}; “{one.title}” takes {accepts(one)}."
     return ""
 
 
-def _fill(target: Input, inputs: Sequence[Input], entries: Sequence[Selected], held: dict[str, list[int]]) -> bool:
-    """One more entry for `target`: a free one, or one that its present input can swap for a free one."""
-    placed = {index for indexes in held.values() for index in indexes}
-    by_name = {one.name: one for one in inputs}
-    came_from: dict[str, tuple[str, int]] = {}  # input -> (input that would take from it, the entry taken)
-    queue = [target.name]
-    seen = {target.name}
-    while queue:
-        name = queue.pop(0)
-        for index, entry in enumerate(entries):
-            if not by_name[name].takes(entry.data_type, entry.file_format):
-                continue
-            if index not in placed:
-                held[name].append(index)
-                while name != target.name:
-                    taker, taken = came_from[name]
-                    held[name].remove(taken)
-                    held[taker].append(taken)
-                    name = taker
-                return True
-            owner = next(n for n, indexes in held.items() if index in indexes)
-            if owner not in seen:
-                seen.add(owner)
-                came_from[owner] = (name, index)
-                queue.append(owner)
-    return False
+def _options(inputs: Sequence[Input], combinations: Combinations) -> list[list[Input]]:
+    """The sets of inputs that may be given; in a combination each gets at least one entry."""
+    if not combinations:
+        return [list(inputs)]
+    return [[replace(one, minimum=max(1, one.minimum)) for one in inputs if one.name in some] for some in combinations]
 
 
-def _place(
-    index: int, inputs: Sequence[Input], entries: Sequence[Selected], held: dict[str, list[int]], seen: set[str]
-) -> bool:
-    """Put an entry into an input with room, moving others on where needed."""
-    entry = entries[index]
-    for one in inputs:
-        if one.name in seen or not one.takes(entry.data_type, entry.file_format):
-            continue
-        seen.add(one.name)
-        if len(held[one.name]) < one.maximum:
-            held[one.name].append(index)
-            return True
-        for other in list(held[one.name]):
-            if _place(other, inputs, entries, held, seen):
-                held[one.name].remove(other)
-                held[one.name].append(index)
-                return True
-    return False
+def _assigned(inputs: Sequence[Input], entries: Sequence[Selected]) -> dict[str, list[str]] | Cause:
+    kinds: dict[tuple[str, str], list[int]] = {}
+    for index, entry in enumerate(entries):
+        kinds.setdefault((entry.data_type, entry.file_format), []).append(index)
+    pools = list(kinds.values())
+    takes = [[i for i, one in enumerate(inputs) if one.takes(*pair)] for pair in kinds]
+    found = assign([len(pool) for pool in pools], takes, [(one.minimum, one.maximum) for one in inputs])
+    if isinstance(found, Shortage):
+        ids = tuple(entries[i].id for i in sorted(i for k in found.kinds for i in pools[k]))
+        names = tuple(inputs[i].name for i in found.inputs)
+        return Cause("too_few" if found.too_few else "too_many", names, ids, len(ids), found.bound)
+    assignment: dict[str, list[int]] = {}
+    for pool, shares in zip(pools, found, strict=True):
+        at = 0
+        for i, share in shares.items():
+            assignment.setdefault(inputs[i].name, []).extend(pool[at:at + share])
+            at += share
+    return {one.name: [entries[i].id for i in sorted(assignment[one.name])] for one in inputs if one.name in assignment}
 
 
-def _too_few(one: Input, inputs: Sequence[Input], entries: Sequence[Selected]) -> str:
-    fitting = sum(one.takes(entry.data_type, entry.file_format) for entry in entries)
-    if fitting < one.minimum:
-        return f"“{one.title}” needs {_count(one)} ({_accepts(one)}); add {_more(one.minimum - fitting)} to your selection."
-    return f"Your selection has too little for all inputs of this tool: it takes {_wanted(inputs)}."
+def _sentence(cause: Cause, inputs: Sequence[Input], entries: Sequence[Selected]) -> str:
+    some = [one for one in inputs if one.name in cause.inputs]
+    if cause.code == "too_few":
+        missing = cause.bound - cause.given
+        if len(some) == 1:
+            return f"“{some[0].title}” needs {count(some[0])} ({accepts(some[0])}); add {more(missing)} to your selection."
+        of_these = "none of the selected fits" if cause.given == 0 else (
+            f"only {cause.given} of the selected {'fits' if cause.given == 1 else 'fit'}")
+        return f"{titles(some)} need {cause.bound} entries together, and {of_these} them; add {more(missing)}."
+    if not some:
+        entry = next(one for one in entries if one.id == cause.entries[0])
+        return f"“{entry.name}” is {kind(entry.data_type, entry.file_format)}; this tool takes {wanted(inputs)}."
+    if cause.given == len(entries) and len(some) == len(inputs):
+        return f"{cause.given} entries are selected; this tool takes at most {cause.bound}. Select fewer, or run it for each."
+    together = " together" if len(some) > 1 else ""
+    takes = "take" if len(some) > 1 else "takes"
+    return (f"{cause.given} of the selected {'fits' if cause.given == 1 else 'fit'} only {titles(some)}, which {takes} at most "
+            f"{cause.bound}{together}; leave {more(cause.given - cause.bound, '')} out.")
 
 
-def _too_many(entry: Selected, inputs: Sequence[Input], entries: Sequence[Selected]) -> str:
-    room = sum(one.maximum for one in inputs)
-    if len(entries) > room:
-        return f"{len(entries)} entries are selected; this tool takes at most {room}. Select fewer, or run it once for each."
-    return f"There is no place for “{entry.name}” beside the others: this tool takes {_wanted(inputs)}."
-
-
-def _wanted(inputs: Sequence[Input]) -> str:
-    required = [one for one in inputs if one.minimum > 0] or list(inputs)
-    return " and ".join(f"{_count(one)} for “{one.title}” ({_accepts(one)})" for one in required)
-
-
-def _count(one: Input) -> str:
-    if one.minimum == one.maximum:
-        return f"{one.minimum} {'entry' if one.minimum == 1 else 'entries'}"
-    if one.minimum == 0:
-        return f"up to {one.maximum} {'entry' if one.maximum == 1 else 'entries'}"
-    return f"{one.minimum} to {one.maximum} entries"
-
-
-def _more(number: int) -> str:
-    return "one" if number == 1 else f"{number} more"
-
-
-def _accepts(one: Input) -> str:
-    """`CT image or MR image as DICOM`, format by format; a long list of types is cut."""
-    by_format: dict[str, list[str]] = {}
-    for data_type, file_format in dict.fromkeys(tuple(pair) for pair in one.accepts):
-        by_format.setdefault(file_format, []).append(data_type)
-    return " or ".join(_several(types, file_format) for file_format, types in by_format.items())
-
-
-def _several(types: list[str], file_format: str) -> str:
-    if "*" in types:
-        return _pair("*", file_format)
-    if len(types) > SHOWN_TYPES:
-        types = [*types[: SHOWN_TYPES - 1], f"{len(types) - SHOWN_TYPES + 1} other types"]
-    titles = [type_title(one) for one in types]
-    named = f"{', '.join(titles[:-1])} or {titles[-1]}" if len(titles) > 1 else titles[0]
-    return named if file_format == "*" else f"{named} as {format_title(file_format)}"
-
-
-def _kind(entry: Selected) -> str:
-    return _pair(entry.data_type, entry.file_format)
-
-
-def _pair(data_type: str, file_format: str) -> str:
-    if data_type == "*":
-        return "anything" if file_format == "*" else f"any {format_title(file_format)}"
-    return type_title(data_type) if file_format == "*" else f"{type_title(data_type)} as {format_title(file_format)}"
-
-
-def type_title(word: str) -> str:
-    known = vocabulary().data_types.get(word)
-    return known.title if known else word
-
-
-def format_title(word: str) -> str:
-    known = vocabulary().file_formats.get(word)
-    return known.title if known else word
+def _choices(options: Sequence[Sequence[Input]]) -> str:
+    return "; or ".join(wanted(one) for one in options)

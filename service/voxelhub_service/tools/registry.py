@@ -1,4 +1,4 @@
-"""The tools of this installation: one folder each below `tools/` of the clone."""
+"""The tools that ship: a folder each below `tools/` of the clone, named <name>, or <name>@<version> beside another version."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..settings import Settings
 from .manifest import Manifest, ManifestError, load_manifest
+from .versions import order
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,9 @@ class Registry:
         return sorted((one for one in found if isinstance(one, Manifest)), key=lambda one: (one.title, one.name))
 
     def get(self, name: str, version: str | None = None) -> Manifest | None:
-        return next((one for one in self.all() if one.name == name and version in (None, one.version)), None)
+        """The newest, or one particular version."""
+        found = [one for one in self.all() if one.name == name and version in (None, one.version)]
+        return max(found, key=lambda one: order(one.version), default=None)
 
     def problems(self) -> list[str]:
         """For `voxelhub doctor`: a sentence for each tool that is left out."""
