@@ -47,6 +47,9 @@ class Job:
     output: int | None = None
     mode: Literal["sandbox", "bare", "trusted"] = "sandbox"  # bare: under --no-isolation; trusted: the service's own imports
     network: bool = False
+    again: bool = False  # may be begun anew: when VoxelHub stops, this attempt is lost and not failed
+    grace: float = 3.0  # seconds between TERM and KILL
+    finish_on_time: bool = False  # at its time limit: a program that then ends with code 0 within the grace has succeeded
     read_only: list[tuple[str, str]] = field(default_factory=list)  # (folder outside, path inside)
     read_write: list[tuple[str, str]] = field(default_factory=list)
 
@@ -64,6 +67,9 @@ class Executor(Protocol):
 
     def cancel(self, run_id: str) -> None:
         """Ask for the end of the whole process tree; `observe` tells when it came."""
+
+    def hurry(self, run_id: str) -> None:
+        """Ask a program that finishes on time to do so now. Others are not asked."""
 
     def retry(self, run_id: str) -> None:
         """After `lost`: make room for the next attempt."""

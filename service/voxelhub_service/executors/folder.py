@@ -4,8 +4,10 @@
     claim-<n>       attempt n was begun by the supervisor named in it; made exclusively, so each attempt has one
     status.json     what the supervisor of the newest attempt last said
     cancel          someone wants this run to end
+    finish          it is asked to finish before its time limit, as at the limit
     log.txt         what the program printed
     inputs/         hard links to the declared inputs, while it runs
+    handed/         config.json and in_metadata.json, as the tool gets them
     outputs/        what the program wrote
     run.json        what happened, for people and for provenance
 """
@@ -25,8 +27,8 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.spec, self.status = path / "spec.json", path / "status.json"
-        self.log, self.cancel = path / "log.txt", path / "cancel"
-        self.inputs, self.outputs = path / "inputs", path / "outputs"
+        self.log, self.cancel, self.finish = path / "log.txt", path / "cancel", path / "finish"
+        self.inputs, self.handed, self.outputs = path / "inputs", path / "handed", path / "outputs"
 
     def write_job(self, job: Job) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
@@ -89,11 +91,12 @@ def read_json(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Replace the file whole: a reader or a kill sees the old text or the new one."""
+def write_json(path: Path, content: dict[str, Any] | list[Any], *, durable: bool = True) -> None:
+    """Replace the file whole: a reader or a kill sees the old text or the new one; where it is `durable`, also a power cut."""
     part = path.with_name(f".{path.name}.{os.getpid()}")
     with part.open("w") as file:
         json.dump(content, file, indent=1, sort_keys=True)
         file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            os.fsync(file.fileno())
     part.replace(path)

@@ -36,6 +36,10 @@ class Output:
             self._line(self._pending[:MAX_LINE])
             self._pending = self._pending[MAX_LINE:]
 
+    def note(self, text: str) -> None:
+        """A line of our own, beside what the program is in the middle of printing."""
+        self._line(f"[VoxelHub: {text}]\n".encode())
+
     def close(self) -> None:
         if self._pending:
             self._line(self._pending + b"\n")

@@ -24,14 +24,15 @@ from types import FrameType
 import psutil
 from voxelhub_sandbox.bubblewrap import Sandbox, bwrap_command
 from voxelhub_sandbox.devices import shield_devices
-from voxelhub_sandbox.limits import Confinement, Limits
+from voxelhub_sandbox.limits import Confinement, Limits, duration
 
 from ..checkpoints import reached
 from .base import Outcome
 from .folder import RunFolder, identity, write_json
 from .output import Output
 
-GRACE, LOOK = 3.0, 0.25  # seconds between TERM and KILL; between two looks
+LOOK = 0.25  # seconds between two looks
+MEASURES = 1.0  # seconds between two times that what it used is written down
 PR_SET_PDEATHSIG = 1
 
 
@@ -39,7 +40,9 @@ class Supervisor:
     def __init__(self, folder: RunFolder, attempt: int) -> None:
         self.folder, self.attempt, self.job = folder, attempt, folder.read_job()
         self.asked_to_stop = False
-        self._written = ""
+        self._written, self._measured = "", 0.0
+        self._begun: float | None = None  # by the monotonic clock, when the program was started
+        self._late_since: float | None = None  # when a program that may finish was asked to
 
     def run(self) -> None:
         signal.signal(signal.SIGTERM, self._on_term)
@@ -47,7 +50,7 @@ class Supervisor:
         self.started_at = now()
         self.folder.outputs.mkdir(exist_ok=True)
         job = self.job
-        limits = Limits(job.cpu, job.memory, job.pids, job.time, job.output)
+        limits = Limits(job.cpu, job.memory, job.pids, None if job.finish_on_time else job.time, job.output)
         output = Output(self.folder.log)
         name = f"run-{self.folder.path.name}-{self.attempt}"
         with Confinement(limits, name, output=Path(job.outputs)) as self.confinement:
@@ -59,12 +62,15 @@ class Supervisor:
                 self._end(output, "failed", f"The program could not be started ({error.strerror}).", None)
                 return
             self.confinement.watch(process.pid)
+            self._begun = time.monotonic()
             reached("supervisor.tool_started")
             outcome, reason = self._follow(process, output)
-            self._end_tree(process)
+            self._end_tree(process, output)
             output.close()
-            if outcome == "failed" and self.asked_to_stop and job.mode == "trusted":
-                return  # an import is begun anew when VoxelHub starts again: to the next worker this attempt is lost
+            if outcome == "failed" and self.asked_to_stop and job.again:
+                self._measured = 0.0
+                self._write("running", output)
+                return  # it is begun anew when VoxelHub starts again: to the next worker this attempt is lost
             reached("supervisor.tool_ended")
             code = process.wait()
             crashed = outcome is None and code < 0
@@ -108,27 +114,57 @@ class Supervisor:
         os.set_blocking(pipe, False)
         next_look = 0.0
         while True:
-            ready, _, _ = select.select([pipe], [], [], LOOK)
-            if ready:
-                with contextlib.suppress(BlockingIOError):
-                    if data := os.read(pipe, 1 << 16):
-                        output.feed(data)
-                    elif process.poll() is None:
-                        time.sleep(0.05)  # it closed its output and goes on
+            self._take(process, output, LOOK)
             if self.folder.cancel.exists():
                 return "cancelled", "Cancelled while it was running."
             if self.asked_to_stop:
                 return "failed", "VoxelHub was stopped while this ran; run it again."
             if time.monotonic() >= next_look:
                 next_look = time.monotonic() + LOOK
-                if reason := self.confinement.breach():
-                    return "failed", reason
+                if late := self.confinement.breach() or self._too_late(process, output):
+                    return "failed", late
                 self._write("running", output)
             if process.poll() is not None:
                 self._drain(pipe, output)
                 if reason := self.confinement.breach():
                     return "failed", reason
                 return None, ""
+
+    def _take(self, process: subprocess.Popen[bytes], output: Output, seconds: float) -> None:
+        """What it prints within `seconds`, or its next piece."""
+        assert process.stdout is not None
+        pipe = process.stdout.fileno()
+        ready, _, _ = select.select([pipe], [], [], seconds)
+        if ready:
+            with contextlib.suppress(BlockingIOError):
+                if data := os.read(pipe, 1 << 16):
+                    output.feed(data)
+                elif process.poll() is None:
+                    time.sleep(0.05)  # it closed its output and goes on
+
+    def _too_late(self, process: subprocess.Popen[bytes], output: Output) -> str:
+        """When its time is up, a program that may finish is asked to; a sentence when its grace is over too."""
+        if not self.job.finish_on_time or not (why := self._time_is_up()):
+            return ""
+        if self._late_since is None:
+            self._late_since = time.monotonic()
+            output.note(f"{why}; the program is asked to finish")
+            self._ask_to_end(process)
+        return self._late_sentence() if time.monotonic() - self._late_since > self.job.grace else ""
+
+    def _time_is_up(self) -> str:
+        if self.job.time is not None and self._seconds() > self.job.time:
+            return "the time limit is reached"
+        return "its budget is spent" if self.folder.finish.exists() else ""
+
+    def _late_sentence(self) -> str:
+        if self.folder.finish.exists():
+            return "Its budget was spent, and it did not finish when it was asked to."
+        return f"It ran longer than its limit of {duration(self.job.time or 0)} and did not finish when it was asked to."
+
+    def _seconds(self) -> float:
+        """That the program runs, by a clock that nobody sets."""
+        return time.monotonic() - self._begun if self._begun is not None else 0.0
 
     def _drain(self, pipe: int, output: Output) -> None:
         """What was printed before the end; a grandchild that still holds the pipe is not waited for."""
@@ -139,25 +175,31 @@ class Supervisor:
     def _judge(self, code: int, output: Output) -> tuple[Outcome, str]:
         if code == 0:
             return "ok", ""
+        if self._late_since is not None:
+            return "failed", self._late_sentence()
         if output.error:
             return "failed", output.error
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
         return "failed", f"The program {how}; the end of its log says more."
 
-    def _end_tree(self, process: subprocess.Popen[bytes]) -> None:
+    def _end_tree(self, process: subprocess.Popen[bytes], output: Output) -> None:
         """TERM to all of the program's processes, a grace, then KILL to whatever is left."""
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if process.poll() is None:
-                for one in self._below(process.pid):
-                    with contextlib.suppress(psutil.NoSuchProcess):
-                        one.terminate()
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(GRACE)
+        if process.poll() is None and self._late_since is None:
+            self._ask_to_end(process)
+            deadline = time.monotonic() + self.job.grace
+            while process.poll() is None and (left := deadline - time.monotonic()) > 0:
+                self._take(process, output, min(left, 0.05))
         self.confinement.kill()
         if self.job.mode != "sandbox":
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+    def _ask_to_end(self, process: subprocess.Popen[bytes]) -> None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for one in self._below(process.pid):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    one.terminate()
 
     def _below(self, pid: int) -> list[psutil.Process]:
         """The program's processes; bubblewrap's own two would die of TERM and take the program's grace with them."""
@@ -174,13 +216,17 @@ class Supervisor:
             "state": state, "attempt": self.attempt, "supervisor": identity(), "started_at": self.started_at,
             "method": self.confinement.method, "cgroup": self.confinement.group.to_json() if self.confinement.group else None,
             "progress": output.progress, "progress_text": output.progress_text,
-            "usage": {"cpu_seconds": round(usage.cpu_seconds, 2), "peak_memory": usage.peak_memory, "output": usage.output},
+            "usage": {"seconds": round(self._seconds(), 3), "cpu_seconds": round(usage.cpu_seconds, 2),
+                      "peak_memory": usage.peak_memory, "output": usage.output},
             **more,
         }
         seen = f"{state} {output.progress} {output.progress_text}"
         if seen != self._written:
-            self._written = seen
+            self._written, self._measured = seen, time.monotonic()
             write_json(self.folder.status, status)
+        elif time.monotonic() - self._measured >= MEASURES:
+            self._measured = time.monotonic()
+            write_json(self.folder.status, status, durable=False)
         else:
             with contextlib.suppress(FileNotFoundError):
                 os.utime(self.folder.status)  # the heartbeat

@@ -9,11 +9,13 @@ from __future__ import annotations
 import errno
 import sys
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
 from ..checkpoints import reached
 from ..context import Context
-from ..database import make_engine
+from ..database import NoAnswer, away, wait_for
+from ..database_place import open_database
 from ..datasets import quarantine, storage, tus
 from ..datasets.staged import read_staged, staged_path, write_failure
 from ..errors import Problem, invalid
@@ -21,9 +23,11 @@ from ..settings import Settings, load_settings
 from . import arriving, base, placing, scanning
 from .job import Bar, Job, Progress, read_job
 from .passing import pass_files
+from .reporting import report_of
 from .workshop import Workshop
 
 FETCHED = 0.5  # of the bar, for what comes from an address
+ATTEMPTS, PATIENCE = 3, 600.0  # seconds, of waiting for a database that is away
 FEW = 8  # files for which one worker is as quick as several
 
 def stage(context: Context, run_id: str, progress: Progress) -> Path:
@@ -52,7 +56,9 @@ def stage(context: Context, run_id: str, progress: Progress) -> Path:
         last = base.last_version(context, job)
         looked = base.look(shop, last) if last is not None and job.adds and result.passed else {}
     progress(0.95, "Putting the files in their places")
-    placing.finish(job, placing.place(job, result, last, looked))
+    staged = placing.place(job, result, last, looked)
+    scanned = bool(context.settings.clamd)
+    placing.finish(job, replace(staged, report=report_of(job, result, staged, scanned=scanned)))
     storage.remove_tree(job.work)
     reached("import.staged")
     progress(1.0, "Ready to be published")
@@ -90,13 +96,13 @@ def say(fraction: float, text: str) -> None:
 
 def context_of(settings: Settings) -> Context:
     """Without the audit key: this process appends to no chain."""
-    return Context(settings, make_engine(settings.database_url), None)  # type: ignore[arg-type]
+    return Context(settings, open_database(settings), None)  # type: ignore[arg-type]
 
 
 def main(arguments: list[str]) -> int:
     context, run_id = context_of(load_settings()), arguments[0]
     try:
-        stage(context, run_id, say)
+        _stage(context, run_id)
     except Problem as problem:
         return _fail(context, run_id, problem)
     except OSError as error:
@@ -106,6 +112,18 @@ def main(arguments: list[str]) -> int:
     except Exception as error:
         return _crashed(error)
     return 0
+
+
+def _stage(context: Context, run_id: str) -> None:
+    """Begins anew when a database that was away is back: nothing of the run is known to anybody yet."""
+    for _ in range(ATTEMPTS):
+        try:
+            stage(context, run_id, say)
+            return
+        except NoAnswer as error:
+            if not away(error) or not wait_for(context.engine, PATIENCE):
+                raise
+    stage(context, run_id, say)
 
 
 def _crashed(error: Exception) -> int:

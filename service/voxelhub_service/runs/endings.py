@@ -13,15 +13,19 @@ from ..context import Context, emit
 from ..datasets import quarantine
 from ..models import TERMINAL_STATES, DatasetVersion, Run, Upload, utcnow
 from ..projects.quota import release
+from . import joining
 
 UPLOAD_STATES = {"succeeded": "done", "failed": "failed", "cancelled": "cancelled"}
 
 
 def end_run(
     context: Context, session: Session, run: Run, state: str, reason: str, *,
-    version: DatasetVersion | None = None, exit_code: int | None = None, by: str = "system",
+    version: DatasetVersion | None = None, exit_code: int | None = None, by: str = "system", alone: bool = True,
 ) -> bool:
-    """Ends a run that has not ended; False when it had, and then nothing changes."""
+    """Ends a run that has not ended; False when it had, and then nothing changes.
+
+    `alone` False: one of many of a batch; the caller tells of them together, and calls `joining.after_items`.
+    """
     if run.state in TERMINAL_STATES:
         return False
     run.state, run.reason, run.ended_at = state, reason, utcnow()
@@ -40,16 +44,23 @@ def end_run(
     if run.kind == "import":
         quarantine.settle(context, session, run, state == "succeeded")
     detail: dict[str, Any] = {"state": state, "kind": run.kind, "number": run.number}
+    if run.batch_id:
+        detail |= {"batch": run.batch_id, "item": run.batch_item}
     if run.tool:
         detail |= {"tool": run.tool, "tool_version": run.tool_version, "tool_digest": run.tool_digest}
     if version is not None:
         detail["version_digest"] = version.digest
     context.audit.append(session, by, "run.end", f"run:{run.id}", "failure" if state == "failed" else "success", detail)
-    tell(session, run)
+    if alone:
+        tell(session, run)
+    if alone and run.kind == "tool" and run.batch_id:
+        joining.after_items(context, session, run.batch_id)
     return True
 
 
 def tell(session: Session, run: Run, **more: Any) -> None:
     """The event of a run's change; the panel reads the run again, and its log from the offset it has."""
     payload = {"state": run.state, "progress": run.progress, "progress_text": run.progress_text, **more}
+    if run.batch_id:
+        payload["batch"] = run.batch_id
     emit(session, "run", run.id, project_id=run.project_id, payload=payload)

@@ -12,13 +12,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ..context import Context
-from ..database import reading
+from ..database import reading, writing
 from ..executors.folder import read_json
 from ..executors.local import LocalExecutor
 from ..fsck.base import Check, Finding
-from ..models import TERMINAL_STATES, AuditEvent, DatasetVersion, Lease, Run, RunCounter, utcnow
+from ..models import TERMINAL_STATES, AuditEvent, Batch, DatasetVersion, Lease, Run, RunCounter, utcnow
+from . import crate, joining
 from .lease import NAME, RENEW
-from .staging import label
 
 HEARTBEAT = 60.0  # seconds without a word of a supervisor after which it hangs
 PATIENCE = timedelta(seconds=60)  # within which a worker takes a step that is due
@@ -38,10 +38,10 @@ def owners(context: Context, deep: bool) -> list[Finding]:
         seen = executor.observe(run.id)
         status = executor.folder(run.id).status
         if seen.process == "running" and time.time() - status.stat().st_mtime > HEARTBEAT:
-            findings.append(Finding(f"The supervisor of {label(run)} ({run.id}) lives but has said nothing for a minute."))
+            findings.append(Finding(f"The supervisor of {run.label} ({run.id}) lives but has said nothing for a minute."))
         since = run.started_at or run.created_at
         if working and run.state == "running" and seen.process in ("absent", "lost") and utcnow() - since > PATIENCE:
-            findings.append(Finding(f"{label(run)} ({run.id}) is said to be running, but nobody carries it."))
+            findings.append(Finding(f"{run.label} ({run.id}) is said to be running, but nobody carries it."))
     return findings
 
 
@@ -53,16 +53,16 @@ def results(context: Context, deep: bool) -> list[Finding]:
         for run in session.scalars(select(Run).where(Run.state.in_(TERMINAL_STATES))):
             version = made.get(run.id)
             if run.state != "succeeded" and version is not None:
-                findings.append(Finding(f"{label(run)} ({run.id}) is {run.state} and yet has a dataset version."))
+                findings.append(Finding(f"{run.label} ({run.id}) is {run.state} and yet has a dataset version."))
             if run.output_version_id is not None and run.output_version_id != version:
-                findings.append(Finding(f"{label(run)} ({run.id}) names a dataset version that it did not make."))
+                findings.append(Finding(f"{run.label} ({run.id}) names a dataset version that it did not make."))
             if run.state == "succeeded" and run.output_version_id is None and not _was_published(session, run.id):
-                findings.append(Finding(f"{label(run)} ({run.id}) has succeeded and yet has no dataset version."))
+                findings.append(Finding(f"{run.label} ({run.id}) has succeeded and yet has no dataset version."))
             if run.ended_at is None or (run.state != "succeeded" and not run.reason):
-                findings.append(Finding(f"{label(run)} ({run.id}) ended without saying when or why."))
+                findings.append(Finding(f"{run.label} ({run.id}) ended without saying when or why."))
         for run in session.scalars(select(Run).where(Run.state.not_in(TERMINAL_STATES))):
             if run.id in made:
-                findings.append(Finding(f"{label(run)} ({run.id}) is {run.state} and yet has a dataset version."))
+                findings.append(Finding(f"{run.label} ({run.id}) is {run.state} and yet has a dataset version."))
     return findings
 
 
@@ -100,6 +100,19 @@ def folders(context: Context, deep: bool) -> list[Finding]:
     return findings
 
 
+def crates(context: Context, deep: bool) -> list[Finding]:
+    """Each run that a worker of this version closed has its record; older ones get theirs when somebody asks."""
+    findings = []
+    with reading(context.engine) as session:
+        ended = {run.id: run.label for run in session.scalars(select(Run).where(Run.state.in_(TERMINAL_STATES)))}
+    for path in sorted(context.settings.runs_dir.iterdir()):
+        closed = path.name in ended and not (path / "open").exists() and "phases" in read_json(path / "run.json")
+        if closed and not crate.stored(context, path.name):
+            findings.append(Finding(f"{ended[path.name]} ({path.name}) has no record that can be read.", "write it anew",
+                                    partial(_record, context, path.name)))
+    return findings
+
+
 def supervisors(context: Context, deep: bool) -> list[Finding]:
     """No process goes on for a run that has ended."""
     executor = LocalExecutor(context.settings.runs_dir)
@@ -110,6 +123,42 @@ def supervisors(context: Context, deep: bool) -> list[Finding]:
                 "end it", partial(_end, executor, run_id))
         for run_id in executor.live_supervisors() if states.get(run_id, "succeeded") in TERMINAL_STATES
     ]
+
+
+def _record(context: Context, run_id: str) -> str:
+    crate.write(context, run_id)
+    return "wrote it"
+
+
+def batches(context: Context, deep: bool) -> list[Finding]:
+    """Each item of a batch has its run; when all have ended and one succeeded, there is one table for each time that was so."""
+    findings = []
+    with reading(context.engine) as session:
+        for batch in session.scalars(select(Batch).order_by(Batch.created_at)):
+            where = f"The batch “{batch.title}” ({batch.id})"
+            newest = joining.newest_runs(session, batch.id)
+            joins = list(session.scalars(select(Run).where(Run.batch_id == batch.id, Run.kind == "join").order_by(Run.number)))
+            if [run.batch_item for run in newest] != list(range(1, len(batch.items) + 1)):
+                findings.append(Finding(f"{where} has {len(batch.items)} items and runs for {len(newest)} of them."))
+                continue
+            if len(joins) != batch.joined:
+                findings.append(Finding(f"{where} was joined {batch.joined} times and has {len(joins)} runs for its table."))
+            over = all(run.state in TERMINAL_STATES for run in newest)
+            last = max(run.number for run in newest)
+            due = over and any(run.state == "succeeded" for run in newest)
+            if due and not any(join.number > last for join in joins):
+                findings.append(Finding(f"All items of {where[0].lower()}{where[1:]} have ended, but nothing makes their table.",
+                                        "make it", partial(_join, context, batch.id)))
+            live = [join for join in joins if join.number > last and join.state not in ("failed", "cancelled")]
+            if len(live) > 1:
+                findings.append(Finding(f"{where} has {len(live)} tables of the same items."))
+    return findings
+
+
+def _join(context: Context, batch_id: str) -> str:
+    with writing(context.engine) as session:
+        made = joining.make_join(context, session, session.get_one(Batch, batch_id))
+        return f"{made.label} makes it" if made is not None else "nothing was to be made"
 
 
 def _drop(path: Path) -> str:
@@ -130,5 +179,7 @@ CHECKS = [
     Check("run-results", "successes with their one version, ends with their reason", results),
     Check("run-numbers", "run numbers that could be given twice", numbers),
     Check("run-folders", "run folders without a run", folders),
+    Check("run-crates", "ended runs without their record for other programs", crates),
     Check("run-supervisors", "processes of ended runs", supervisors),
+    Check("run-batches", "batches with their runs, and one table for each time that all had ended", batches),
 ]

@@ -18,10 +18,11 @@ Action = Literal[
     "submit",    # hand it to the executor
     "retry",     # let the executor begin another attempt
     "cancel",    # ask the executor to end it
+    "hurry",     # ask the executor to let it finish now
     "publish",   # begin to publish what it wrote (a thread of the worker)
     "finish",    # a terminal `state` with `reason`
 ]
-MAX_ATTEMPTS = 3  # of an import, which can be begun anew; a tool is never run twice
+MAX_ATTEMPTS = 3  # of an import or a join, which can be begun anew; a tool is never run twice
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Step:
 
 WAIT = Step("wait")
 NEVER_STARTED = "Cancelled before it started."
+STOPPED = "Stopped at its budget."  # how the reason of such a run begins; the figures follow
 LOST = "The process that supervised this run ended unexpectedly, and the run with it; run it again."
 
 
@@ -99,7 +101,7 @@ def _running(run: RunView, seen: Seen) -> Step:
         if _may_begin_anew(run, process):
             return Step("retry")
         return Step("finish", "failed", LOST)
-    return WAIT
+    return Step("hurry") if run.wanted == "finish" and process.process == "running" else WAIT
 
 
 def _ended(run: RunView, process: Observation) -> Step:
@@ -113,7 +115,7 @@ def _ended(run: RunView, process: Observation) -> Step:
 
 
 def _may_begin_anew(run: RunView, process: Observation) -> bool:
-    return run.kind == "import" and process.attempts < MAX_ATTEMPTS
+    return run.kind in ("import", "join") and process.attempts < MAX_ATTEMPTS
 
 
 def _staging_out(run: RunView, seen: Seen) -> Step:

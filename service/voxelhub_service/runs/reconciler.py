@@ -10,23 +10,25 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.exc import OperationalError
 
 from ..checkpoints import reached
 from ..context import Context
-from ..database import reading
+from ..database import NoAnswer, away, reading
 from ..errors import Problem
 from ..executors.base import Executor, Observation
 from ..executors.folder import read_json, write_json
+from ..ledger import of_runs
+from ..ledger.prices import known_prices
 from ..models import TERMINAL_STATES, Dataset, DatasetVersion, Run, utcnow
-from ..tools.registry import Registry
-from . import endings, publishing, staging
+from . import crate, endings, join_staging, publishing, staging
+from .facts import phases
 from .lease import LeaseLost, WorkerLease
-from .next_step import RunView, Seen, Step, Task, next_step
+from .line import Line
+from .next_step import STOPPED, RunView, Seen, Step, Task, next_step
 from .results import ResultError
 
 log = logging.getLogger(__name__)
-IMPORT_SLOTS = 2
+SLOTS = {"import": 2, "join": 2}  # of what the platform does itself; tool runs stand in line (line.py)
 HINT = 0.5  # seconds between two hints that progress or log of a run have grown
 UNEXPECTED = "Something in VoxelHub failed; an administrator finds it in the worker's log under this run's id."
 
@@ -65,9 +67,9 @@ class Tasks:
 
 
 class Reconciler:
-    def __init__(self, context: Context, executor: Executor, registry: Registry, lease: WorkerLease) -> None:
-        self.context, self.executor, self.registry, self.lease = context, executor, registry, lease
-        self.tasks = Tasks()
+    def __init__(self, context: Context, executor: Executor, lease: WorkerLease) -> None:
+        self.context, self.executor, self.lease = context, executor, lease
+        self.tasks, self.line = Tasks(), Line(context, lease)
         self._hinted: dict[str, tuple[datetime, int]] = {}
         self._going: set[str] = set()
 
@@ -77,7 +79,7 @@ class Reconciler:
         for run in runs:
             try:
                 self.step(run)
-            except (LeaseLost, OperationalError):  # a database that is busy for long fails no run
+            except (LeaseLost, *NoAnswer):  # a database that is busy or gone for long fails no run
                 raise
             except Exception:
                 log.exception("run %s", run.id)
@@ -95,7 +97,7 @@ class Reconciler:
         task, error = ("none", None) if queued else self.tasks.state(run.id)
         if isinstance(error, LeaseLost):
             raise error
-        if isinstance(error, publishing.Cancelled):
+        if isinstance(error, publishing.Cancelled) or away(error):  # then what was under way begins again
             self.tasks.forget(run.id)
             task = "none"
         seen = Seen(
@@ -112,12 +114,16 @@ class Reconciler:
                 if run.state == "running":
                     self._progress(run, process)
             case "stage_in":
-                self.tasks.start(run.id, lambda: staging.stage_in(self.context, self.executor, self.registry, run.id))
+                stage_in = join_staging.stage_in if run.kind == "join" else staging.stage_in
+                self.tasks.start(run.id, lambda: stage_in(self.context, self.executor, run.id))
             case "submit":
                 self.executor.submit(run.id)
                 reached("run.submitted")
                 self._move(run, step, process)
+            case "hurry":
+                self.executor.hurry(run.id)
             case "retry":
+                self._meter(run.id, running=True)
                 self.executor.sweep(run.id)
                 self.executor.retry(run.id)
                 self.executor.submit(run.id)
@@ -131,18 +137,19 @@ class Reconciler:
                 self._finish(run, step, process)
 
     def _active(self) -> list[Run]:
-        """All that are on their way, all that are to be cancelled, and as many of the waiting as there are slots."""
+        """All that are on their way, all that are to be cancelled, and those of the waiting that may begin."""
         with reading(self.context.engine) as session:
             going = list(session.scalars(select(Run).where(
                 Run.state.in_(("staging_in", "running", "staging_out"))).order_by(Run.created_at)))
             cancelled = list(session.scalars(select(Run).where(Run.state == "queued", Run.wanted == "cancel")))
-            for kind, slots in (("import", IMPORT_SLOTS), ("tool", self.context.settings.run_slots)):
+            begun = self.line.begin(session, going)
+            for kind, slots in SLOTS.items():
                 taken = sum(run.kind == kind and run.state != "staging_out" for run in going)
                 if taken < slots:
                     waiting = select(Run).where(Run.state == "queued", Run.wanted == "run", Run.kind == kind)
                     queue = session.scalars(waiting.order_by(Run.created_at, Run.number))
-                    going += _without_rivals(going, queue, slots - taken) if kind == "import" else list(queue)[:slots - taken]
-        return going + cancelled
+                    begun += _without_rivals(going, queue, slots - taken)
+        return going + begun + cancelled
 
     def _move(self, run: Run, step: Step, process: Observation) -> None:
         if step.state == run.state:
@@ -166,8 +173,9 @@ class Reconciler:
             reached(f"run.{step.state}")
 
     def _grant(self, session: Any, run: Run) -> None:
-        """One audit record for each version that was handed to this run."""
+        """One audit record for each version that was handed to this run, and what its environment was made from."""
         record = read_json(self._folder(run.id) / "run.json")
+        run.environment_digest = record.get("environment", {}).get("digest")
         versions = {one["version_id"]: one for many in record.get("inputs", {}).values() for one in many}
         for one in versions.values():
             detail = {"to": f"run:{run.id}"} | {key: one[key] for key in ("dataset", "version", "version_digest")}
@@ -189,13 +197,15 @@ class Reconciler:
     def _finish(self, run: Run, step: Step, process: Observation | None) -> None:
         with self.lease.writing() as session:
             row = session.get_one(Run, run.id)
-            endings.end_run(self.context, session, row, step.state, step.reason, exit_code=process.exit_code if process else None)
+            reason = row.reason if step.state == "cancelled" and row.reason.startswith(STOPPED) else step.reason
+            endings.end_run(self.context, session, row, step.state, reason, exit_code=process.exit_code if process else None)
         self._going.discard(run.id)
         self.close(run.id)
 
     def close(self, run_id: str) -> None:
         """After the end: the record says how it went, and what is no longer needed goes. Idempotent."""
         reached("run.finished")
+        self._meter(run_id, running=False)
         self.tasks.forget(run_id)
         self._hinted.pop(run_id, None)
         self.executor.sweep(run_id)
@@ -204,9 +214,19 @@ class Reconciler:
         try:
             if record and record.get("state") not in TERMINAL_STATES:
                 write_json(path, record | self._account(run_id))
+            crate.try_write(self.context, run_id)
             publishing.tidy(self.context, run_id)
         except OSError as error:  # a full disk; the next worker closes it
             log.warning("run %s could not be closed: %s", run_id, error.strerror)
+
+    def _meter(self, run_id: str, *, running: bool) -> None:
+        """The last reading of an attempt, before another takes its place or its record is put away."""
+        seen = self.executor.observe(run_id)
+        if not seen.usage:
+            return
+        with self.lease.writing() as session:
+            if (run := session.get(Run, run_id)) is not None:
+                of_runs.meter_run(self.context, session, run, seen, known_prices(self.context.settings), running=running)
 
     def close_ended(self) -> None:
         """At the start of a worker: the folders of runs that ended before a kill of the last one, and were not closed."""
@@ -229,6 +249,7 @@ class Reconciler:
             "state": run.state, "reason": run.reason, "exit_code": run.exit_code, "result": result,
             "started_at": seen.started_at, "ended_at": seen.ended_at, "attempts": seen.attempts, "usage": seen.usage,
             "limits_by": seen.method,
+            "phases": phases(run, seen.started_at, seen.ended_at),
         }
 
     def _version(self, run_id: str) -> DatasetVersion | None:
@@ -240,8 +261,8 @@ class Reconciler:
 
 
 def _without_rivals(going: Sequence[Run], waiting: Iterable[Run], slots: int) -> list[Run]:
-    """Imports into the same dataset take turns: each begins with the version that the one before it made."""
-    taken = {(run.project_id, run.output_dataset) for run in going if run.kind == "import"}
+    """Imports into the same dataset, and tables of the same batch, take turns: each begins with what the one before it made."""
+    taken = {(run.project_id, run.output_dataset) for run in going if run.kind in SLOTS}
     found: list[Run] = []
     for run in waiting:
         target = (run.project_id, run.output_dataset)

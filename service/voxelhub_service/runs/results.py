@@ -11,6 +11,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from ..tools.handover import OURS
+
 
 class ResultError(Exception):
     """A sentence for the user: why there is nothing to publish."""
@@ -23,6 +25,7 @@ class Result:
     path: str
     data_type: str
     file_format: str
+    output: str = ""
 
 
 def find_results(folder: Path, outputs: Sequence[dict[str, Any]]) -> list[Result]:
@@ -32,13 +35,16 @@ def find_results(folder: Path, outputs: Sequence[dict[str, Any]]) -> list[Result
     for path in sorted(_files(folder)):
         for one in outputs:
             if matches(path, one["path"]):
-                found.append(Result(path, one["data_type"], one["file_format"]))
+                found.append(Result(path, one["data_type"], one["file_format"], one["name"]))
                 counts[one["name"]] += 1
                 break
     missing = [one["title"] for one in outputs if one["required"] and not counts[one["name"]]]
     if missing:
         titles = " and ".join(f"“{title}”" for title in missing)
         raise ResultError(f"The tool ended without writing {titles}; its log may say why.")
+    for one in outputs:
+        if not one.get("multiple", True) and counts[one["name"]] > 1:
+            raise ResultError(f"The tool wrote {counts[one['name']]} files as “{one['title']}”, which is one file.")
     if not found:
         raise ResultError("The tool ended without writing any output; its log may say why.")
     return found
@@ -77,6 +83,8 @@ def _files(folder: Path) -> Iterator[str]:
                 path = f"{below}/{entry.name}".lstrip("/")
                 if not path.isprintable():  # bytes that are no UTF-8 arrive as lone surrogates, which are not printable
                     raise ResultError("The tool wrote a file whose name no catalogue can keep; its developer must change that.")
+                if path == OURS:
+                    continue
                 if stat.S_ISDIR(mode):
                     pending.append(path)
                 elif stat.S_ISREG(mode):

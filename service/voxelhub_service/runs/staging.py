@@ -24,8 +24,12 @@ from ..database import reading
 from ..executors.base import Executor, Job
 from ..executors.folder import RunFolder, write_json
 from ..models import Dataset, DatasetVersion, Entry, File, Project, Run, Upload
+from ..settings import Settings
+from ..tools import catalogue, handover
+from ..tools.environments import environment_of, missing
 from ..tools.manifest import Manifest
-from ..tools.registry import Registry
+from . import origins
+from .jobs import tool_job, write_handed
 
 IMPORT_TIME = 24 * 3600  # seconds
 
@@ -57,7 +61,7 @@ class Given:
         return file.path[len(base):] if file.path.startswith(base) and file.path != base else file.path
 
 
-def stage_in(context: Context, executor: Executor, registry: Registry, run_id: str) -> None:
+def stage_in(context: Context, executor: Executor, run_id: str) -> None:
     """Idempotent; raises StagingError. The executor's `prepared` is true afterwards, and only then."""
     folder = RunFolder(context.settings.runs_dir / run_id)
     folder.path.mkdir(parents=True, exist_ok=True)
@@ -67,8 +71,9 @@ def stage_in(context: Context, executor: Executor, registry: Registry, run_id: s
         project = session.get_one(Project, run.project_id)
         given = {name: [_given(context, session, one) for one in ids] for name, ids in run.inputs.items()}
         upload = session.get(Upload, run.upload_id) if run.upload_id else None
+        offer = catalogue.exactly(context, session, run.tool, run.tool_version or "", run.tool_digest or "") if run.tool else None
     record: dict[str, Any] = {
-        "run": {"id": run.id, "label": label(run), "project": project.name, "owner": run.owner, "kind": run.kind,
+        "run": {"id": run.id, "label": run.label, "project": project.name, "owner": run.owner, "kind": run.kind,
                 "title": run.title, "created_at": run.created_at.isoformat()},
         "state": "staging_in",
     }
@@ -78,21 +83,17 @@ def stage_in(context: Context, executor: Executor, registry: Registry, run_id: s
         executor.prepare(run_id, import_job(run_id, folder))
         reached("run.staged_in")
         return
-    manifest = registry.get(run.tool or "", run.tool_version)
-    if manifest is None or manifest.digest != run.tool_digest:
+    if offer is None:
         raise StagingError("The tool was changed or removed since this run was created; run it again with the present one.")
-    environment = context.settings.envs_dir / manifest.environment
-    if not (environment / "bin").is_dir():
-        raise StagingError(f"This tool's environment {manifest.environment} is not installed; an administrator runs the set-up.")
+    manifest = replace(offer.manifest, network=offer.network)
+    if reason := missing(context.settings, manifest):
+        raise StagingError(f"This tool cannot run yet. {reason}")
+    environment = environment_of(context.settings, manifest)
     _link_inputs(folder, given)
-    sandboxed = context.settings.isolation
-    base = "/inputs" if sandboxed else str(folder.inputs)
-    paths = {name: [f"{base}/{name}/{one.inside(i)}" for i, one in enumerate(many, 1)] for name, many in given.items()}
-    outputs = "/outputs" if sandboxed else str(folder.outputs)
-    command = manifest.expand(paths, run.arguments, outputs)
+    _hand_over(context.settings, folder, manifest, run, project, given)
     size = sum(one.entry.size for many in given.values() for one in many)
-    job = tool_job(context, manifest, folder, environment, command, size)
-    record |= _tool_record(manifest, run, given, job)
+    job = tool_job(context.settings, manifest, folder, environment, size)
+    record |= _tool_record(manifest, run, given, job) | origins.recorded(manifest.folder, environment)
     write_json(folder.path / "run.json", record)
     folder.outputs.mkdir(exist_ok=True)
     executor.prepare(run_id, job)
@@ -103,32 +104,20 @@ def import_job(run_id: str, folder: RunFolder) -> Job:
     """The coordinator of the door: trusted, in a process of its own. Its workers, which parse the bytes, are sandboxed."""
     return Job(
         command=[sys.executable, "-m", "voxelhub_service.imports.importing", run_id], environ={}, cwd="/",
-        outputs=str(folder.outputs), time=IMPORT_TIME, mode="trusted",
+        outputs=str(folder.outputs), time=IMPORT_TIME, mode="trusted", again=True,
     )
 
 
-def tool_job(
-    context: Context, manifest: Manifest, folder: RunFolder, environment: Path, command: list[str], input_size: int
-) -> Job:
-    resources = manifest.resources
-    job = Job(
-        command=command,
-        environ={
-            "PATH": f"{environment}/bin:/usr/bin:/bin", "HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8",  # noqa: S108
-            "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1",
-        },
-        cwd="/tool", outputs=str(folder.outputs), cpu=resources.cpu, memory=resources.memory, pids=resources.pids,
-        time=resources.time, output=min(resources.output(input_size), context.settings.run_max_output), mode="sandbox",
-        network=manifest.network,
-        read_only=[(str(folder.inputs), "/inputs"), (str(manifest.folder), "/tool"), (str(environment), str(environment))],
-        read_write=[(str(folder.outputs), "/outputs")],
-    )
-    if context.settings.isolation:
-        return job
-    scratch = folder.path / "tmp"
-    scratch.mkdir(exist_ok=True)
-    return replace(job, mode="bare", cwd=str(manifest.folder),
-                   environ={**job.environ, "HOME": str(scratch), "TMPDIR": str(scratch)})
+def _hand_over(
+    settings: Settings, folder: RunFolder, manifest: Manifest, run: Run, project: Project, given: dict[str, list[Given]]
+) -> None:
+    base = "/inputs" if settings.isolation else str(folder.inputs)
+    handed = [
+        handover.Handed(name, one.entry.id, f"{base}/{name}/{one.inside(position)}", one.entry.name, one.entry.data_type,
+                        one.entry.file_format, {"dataset": one.dataset, "version": one.version.number})
+        for name, many in given.items() for position, one in enumerate(many, 1)
+    ]
+    write_handed(settings, folder, manifest, handed, run.arguments, project=project.name, title=run.title)
 
 
 def _given(context: Context, session: Session, entry_id: str) -> Given:
@@ -186,16 +175,12 @@ def _tool_record(manifest: Manifest, run: Run, given: dict[str, list[Given]], jo
         "inputs": {name: [described(i, one) for i, one in enumerate(many, 1)] for name, many in given.items()},
         "outputs": [
             {"name": one.name, "title": one.title, "path": one.path, "required": one.required, "file_format": one.file_format,
-             "data_type": one.data_type or given[one.like][0].entry.data_type}
+             "multiple": one.multiple, "data_type": one.data_type or given[one.like][0].entry.data_type}
             for one in manifest.outputs
         ],
         "resources": {"cpu": job.cpu, "memory": job.memory, "processes": job.pids, "time": job.time, "output": job.output},
         "network": job.network, "isolation": job.mode == "sandbox", "command": list(manifest.command),
     }
-
-
-def label(run: Run) -> str:
-    return f"run{run.number:03d}"
 
 
 def safe_name(name: str) -> str:
