@@ -16,6 +16,7 @@ GENESIS = "0" * 64
 class Head(NamedTuple):
     seq: int
     mac: str
+    checkpoint: str = ""  # digest of the newest checkpoint, once there is one
 
 
 class HeadFile:
@@ -31,17 +32,21 @@ class HeadFile:
         except FileNotFoundError:
             return None
         try:
-            head, seal = Head(int(document["seq"]), str(document["mac"])), str(document["seal"])
+            head = Head(int(document["seq"]), str(document["mac"]), str(document.get("checkpoint", "")))
+            seal = str(document["seal"])
         except (KeyError, TypeError, ValueError):
             raise ValueError("it is damaged") from None
         if not hmac.compare_digest(self._seal(head), seal):
             raise ValueError("it does not carry our seal")
         return head
 
+    def exists(self) -> bool:
+        return (self._folder / "head.json").exists()
+
     def begin(self) -> None:
         """Make the file for an empty chain, unless there is one."""
         with self._locked():
-            if not (self._folder / "head.json").exists():
+            if not self.exists():
                 self._write(Head(0, GENESIS))
 
     def advance(self, head: Head) -> None:
@@ -49,7 +54,14 @@ class HeadFile:
         with self._locked():
             known = self.read()
             if known is not None and known.seq < head.seq:
-                self._write(head)
+                self._write(head._replace(checkpoint=known.checkpoint))
+
+    def note_checkpoint(self, digest: str) -> None:
+        """Remember the newest checkpoint, so that its removal is noticed. A missing or foreign file is left as it is."""
+        with self._locked():
+            known = self.read()
+            if known is not None:
+                self._write(known._replace(checkpoint=digest))
 
     def reset(self, head: Head) -> None:
         """Write it whatever stood there; only for a person who has looked into it (fsck --repair)."""
@@ -57,28 +69,36 @@ class HeadFile:
             self._write(head)
 
     def _seal(self, head: Head) -> str:
-        return hmac.new(self._key, f"head:{head.seq}:{head.mac}".encode(), hashlib.sha256).hexdigest()
+        text = f"head:{head.seq}:{head.mac}" + (f":{head.checkpoint}" if head.checkpoint else "")
+        return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()
 
     def _write(self, head: Head) -> None:
         part = self._folder / "head.json.part"
         with part.open("w") as file:
-            json.dump({"seq": head.seq, "mac": head.mac, "seal": self._seal(head)}, file)
+            more = {"checkpoint": head.checkpoint} if head.checkpoint else {}
+            json.dump({"seq": head.seq, "mac": head.mac, **more, "seal": self._seal(head)}, file)
             file.flush()
             os.fsync(file.fileno())
         part.replace(self._folder / "head.json")
 
-    def _locked(self) -> _Lock:
+    def _locked(self) -> Lock:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return _Lock(self._folder / "head.lock")
+        return Lock(self._folder / "head.lock")
 
 
-class _Lock:
-    def __init__(self, path: Path) -> None:
-        self._path = path
+class Lock:
+    """A file's lock for the length of a `with`; BlockingIOError where another holds it and we shall not wait."""
+
+    def __init__(self, path: Path, wait: bool = True) -> None:
+        self._path, self._how = path, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB)
 
     def __enter__(self) -> None:
         self._file = self._path.open("w")
-        fcntl.flock(self._file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(self._file, self._how)
+        except BlockingIOError:
+            self._file.close()
+            raise
 
     def __exit__(self, *_: object) -> None:
         self._file.close()

@@ -1,9 +1,10 @@
-"""Append to the audit chain, in the transaction of the change that it records.
+"""Append to the audit log, in the transaction of the change that it records.
 
 A chain of keyed hashes: each record's `mac` is HMAC-SHA-256 (FIPS 198-1) under the audit key over the canonical JSON
-(RFC 8785) of the record, which holds the mac before it. SQLite's write lock, taken by every write transaction at its
-beginning, is the one lock under which records get their number. After the commit the head is mirrored to a file
-outside the database (head.py).
+(RFC 8785) of the record, which holds the mac before it. Over that, mac included, stands an Ed25519 signature (RFC 8032),
+which needs no secret to check. The write lock, which every write transaction takes at its beginning, is the one lock
+under which records get their number. After the commit the head is mirrored to a file outside the database (head.py);
+the Merkle tree over the records grows when a checkpoint is made (checkpoint.py), not here.
 """
 
 from __future__ import annotations
@@ -16,26 +17,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-import rfc8785
 from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from ..identity.actor import Actor
 from ..models import AuditEvent
 from .head import GENESIS, Head, HeadFile
+from .keys import SigningKeys
+from .record import SIGNED, canonical, fields_of, leaf_of
 
 Outcome = Literal["success", "denied", "failure"]
-HASHED = ("seq", "at", "actor", "action", "resource", "outcome", "detail", "event_id", "previous")
+BEGIN_SIGNING = "audit.sign_begin"  # between the records of before signing and the first signed one
 log = logging.getLogger("voxelhub.audit")
 
 
 class AuditLog:
-    """Writes and reads one chain. `key` is the audit key, `folder` holds the mirrored head."""
+    """Writes and reads one log. `key` is the audit key, `folder` holds the mirrored head, public keys and checkpoints."""
 
-    def __init__(self, key: bytes, folder: Path) -> None:
+    def __init__(self, key: bytes, folder: Path, secrets_dir: Path) -> None:
         self._key = key
         self.folder = folder
         self.head = HeadFile(key, folder)
+        self.keys = SigningKeys(secrets_dir, folder)
 
     def append(
         self,
@@ -48,10 +51,12 @@ class AuditLog:
         *,
         at: datetime | None = None,
         event_id: str | None = None,
+        key: str = "",
     ) -> AuditEvent:
         """Add one record. `detail` must be JSON and hold no patient identifier. Commit belongs to the caller.
 
-        Raises ValueError for a detail that RFC 8785 cannot express. Not for use inside a savepoint.
+        `key` changes the key that signs from this record on (rotate.py). Raises ValueError for a detail that RFC 8785 cannot
+        express, LostKey where the key in force is gone. Not for use inside a savepoint.
         """
         if session.in_nested_transaction():
             raise RuntimeError("an audit record belongs to the whole transaction, not to a savepoint")
@@ -60,28 +65,33 @@ class AuditLog:
         if last is None:
             self.head.begin()
         mirror = self._continues(session, last)
+        signer = last.key if last is not None and last.key else self.keys.first()
+        if last is not None and last.key is None:
+            boundary = AuditEvent(actor="system", action=BEGIN_SIGNING, resource=f"records:1-{last.seq}", outcome="success",
+                                  detail={"unsigned": last.seq}, at=_text_of(None), event_id=None, key=signer)
+            last = self._seal(session, boundary, last)
         record = AuditEvent(
-            seq=(last.seq if last else 0) + 1,
-            at=(at or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="microseconds"),
-            actor=actor if isinstance(actor, str) else actor.name,
-            action=action,
-            resource=resource,
-            outcome=outcome,
-            detail=dict(detail or {}),
-            event_id=event_id,
-            previous=last.mac if last else GENESIS,
-            mac="",
+            at=_text_of(at), actor=actor if isinstance(actor, str) else actor.name, action=action, resource=resource,
+            outcome=outcome, detail=dict(detail or {}), event_id=event_id, key=key or signer,
         )
-        record.mac = self.mac_of(record)
-        session.add(record)
-        session.flush()
+        self._seal(session, record, last)
         if mirror:
             self._mirror_after_commit(session, Head(record.seq, record.mac))
         return record
 
-    def mac_of(self, record: AuditEvent) -> str:
-        canonical = rfc8785.dumps({name: getattr(record, name) for name in HASHED})
-        return hmac.new(self._key, canonical, hashlib.sha256).hexdigest()
+    def _seal(self, session: Session, record: AuditEvent, last: AuditEvent | None) -> AuditEvent:
+        """Number, chain and sign it."""
+        record.seq, record.previous = (last.seq + 1, last.mac) if last else (1, GENESIS)
+        fields = fields_of(record)
+        record.mac = self.mac_of(fields)
+        assert record.key is not None
+        record.signature = self.keys.sign(record.key, SIGNED, leaf_of(fields, record.mac))
+        session.add(record)
+        session.flush()
+        return record
+
+    def mac_of(self, fields: Mapping[str, Any]) -> str:
+        return hmac.new(self._key, canonical(fields), hashlib.sha256).hexdigest()
 
     def _continues(self, session: Session, last: AuditEvent | None) -> bool:
         """Whether the chain still holds the mirrored head. If not, the mirror stays as it is: it is the evidence."""
@@ -122,49 +132,14 @@ class AuditLog:
         last = session.scalars(select(AuditEvent).order_by(AuditEvent.seq.desc()).limit(1)).first()
         if last is None:
             self.head.begin()
-        elif self._continues(session, last) and hmac.compare_digest(self.mac_of(last), last.mac):
+        elif self._continues(session, last) and hmac.compare_digest(self.mac_of(fields_of(last)), last.mac):
             self.head.advance(Head(last.seq, last.mac))
+
+
+def _text_of(at: datetime | None) -> str:
+    return (at or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _on_rollback(session: Session) -> None:
     if not session.in_nested_transaction():
         session.info.pop("audit_head", None)
-
-
-def verify(session: Session, log: AuditLog) -> list[str]:
-    """Findings, a sentence each; an empty list means the chain is whole. Works while others append.
-
-    Finds a changed, dropped, added, reordered or truncated record. Needs a session that has read nothing yet: the head is
-    read before the snapshot is taken, so that it is never ahead of an honest chain.
-    """
-    findings: list[str] = []
-    head: Head | None = None
-    try:
-        head = log.head.read()
-    except ValueError as error:
-        findings.append(f"The mirrored head is not to be trusted: {error}.")
-    previous, expected, mirrored = GENESIS, 1, GENESIS if head and head.seq == 0 else None
-    for record in session.scalars(select(AuditEvent).order_by(AuditEvent.seq).execution_options(yield_per=1000)):
-        if record.seq != expected:
-            findings.append(f"Record {expected} is missing: the next one is {record.seq}.")
-        if record.previous != previous:
-            findings.append(f"Record {record.seq} does not follow the one before it.")
-        if not _intact(log, record):
-            findings.append(f"Record {record.seq} was changed or was not written by the service.")
-        if head and record.seq == head.seq:
-            mirrored = record.mac
-        previous, expected = record.mac, record.seq + 1
-    if head and mirrored is None:
-        findings.append(f"The chain was truncated: it ends at {expected - 1}, its mirrored head is {head.seq}.")
-    elif head and mirrored != head.mac:
-        findings.append(f"Record {head.seq} is not the one that was mirrored outside the database.")
-    elif head is None and expected > 1 and not findings and log.head.read() is None:  # made before the first record commits
-        findings.append("The mirrored head is missing although the chain has records.")
-    return findings
-
-
-def _intact(log: AuditLog, record: AuditEvent) -> bool:
-    try:
-        return hmac.compare_digest(log.mac_of(record), record.mac)
-    except (ValueError, TypeError):  # what stands there now is no JSON that we would have written
-        return False
