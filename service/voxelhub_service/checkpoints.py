@@ -34,9 +34,23 @@ NAMES = (
     "run.ended",                 # supervisor wrote its result, worker has not read it
     "run.staging_out",
     "run.finished",
+    "batch.created",             # all its runs are committed, answer not sent
+    "batch.retried",             # the new runs of its failed items are committed, answer not sent
+    "join.staged_in",            # tables of its items lie together
+    "join.publishing",           # joined, nothing published
+    "join.renamed",              # version folder in place, transaction open
+    "join.published",            # transaction committed
     "supervisor.started",        # before the tool
     "supervisor.tool_started",
     "supervisor.tool_ended",     # before the result is written
+    "cluster.created",           # its row is committed, answer not sent
+    "cluster.started",           # its processes run, nobody was told yet
+    "cluster.running",
+    "cluster.closing",
+    "cluster.finished",
+    "tool.placed",               # the folder of a submitted tool is there, its row is not
+    "tool.submitted",            # the row is committed, answer not sent
+    "tool.decided",              # a decision about it is committed, answer not sent
 )
 
 

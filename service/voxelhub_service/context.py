@@ -10,7 +10,7 @@ from sqlalchemy import Engine, delete
 from sqlalchemy.orm import Session
 
 from .audit.log import AuditLog
-from .database import make_engine
+from .database_place import open_database
 from .models import Event, utcnow
 from .secrets import read_secret
 from .settings import Settings
@@ -26,13 +26,14 @@ class Context:
 def make_context(settings: Settings) -> Context:
     """Opens the database of an installation whose secrets exist; does not migrate it."""
     for folder in (settings.uploads_dir, settings.staging_dir, settings.derived_dir, settings.projects_dir,
-                   settings.runs_dir, settings.audit_dir):
+                   settings.runs_dir, settings.submitted_dir, settings.audit_dir):
         folder.mkdir(parents=True, exist_ok=True)
-    for folder in (settings.uploads_dir, settings.staging_dir, settings.quarantine_dir):  # may hold what names patients
+    # What may name patients, and keys.
+    for folder in (settings.uploads_dir, settings.staging_dir, settings.quarantine_dir, settings.clusters_dir):
         folder.mkdir(exist_ok=True)
         folder.chmod(0o700)
     key = bytes.fromhex(read_secret(settings.secrets_dir, "audit-key"))
-    return Context(settings, make_engine(settings.database_url), AuditLog(key, settings.audit_dir))
+    return Context(settings, open_database(settings), AuditLog(key, settings.audit_dir, settings.secrets_dir))
 
 
 def emit(

@@ -12,6 +12,8 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, Integer, Text, TypeDecorator, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from .database import Unstorable
+
 
 class UtcDateTime(TypeDecorator[datetime]):
     """SQLite keeps no time zone: refuse naive times on the way in, restore UTC on the way out."""
@@ -28,8 +30,22 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+class PlainText(TypeDecorator[str]):
+    """Without NUL characters, which PostgreSQL does not have."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
+        if value is not None and "\0" in value:
+            raise Unstorable
+        return value
+
+
 class Base(DeclarativeBase):
-    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON, datetime: UtcDateTime, str: Text, int: BigInteger}  # noqa: RUF012
+    # JSON is kept as text on PostgreSQL too: the audit chain is over what was written, to the order of its keys.
+    type_annotation_map = {  # noqa: RUF012
+        dict[str, Any]: JSON, list[Any]: JSON, datetime: UtcDateTime, str: PlainText, int: BigInteger}
 
 
 def new_id() -> str:
@@ -222,14 +238,20 @@ class Run(Base):
     number: Mapped[int]  # within the project, never used twice; shown as run007
     project_id: Mapped[str] = mapped_column(ForeignKey("project.id"))
     owner: Mapped[str] = mapped_column(index=True)
-    kind: Mapped[str]  # import | tool
+    kind: Mapped[str]  # import | tool | join (the table of a batch)
     title: Mapped[str]
     state: Mapped[str] = mapped_column(default="queued", index=True)
     reason: Mapped[str] = mapped_column(default="")
-    wanted: Mapped[str] = mapped_column(default="run")  # run | cancel
+    wanted: Mapped[str] = mapped_column(default="run")  # run | finish (early, with what it has) | cancel
+    priority: Mapped[int] = mapped_column(default=0)  # -1 low | 0 normal | 1 high
+    batch_id: Mapped[str | None] = mapped_column(ForeignKey("batch.id", name="fk_run_batch"), index=True)
+    batch_item: Mapped[int | None]  # of the batch, from 1; a retried item has several runs
     tool: Mapped[str | None]
     tool_version: Mapped[str | None]
     tool_digest: Mapped[str | None]
+    environment_digest: Mapped[str | None]  # of the lock that the tool's environment was made from, when the run began
+    cpu: Mapped[float] = mapped_column(default=0.0)  # cores and bytes that the queue counts for it: its tool's, when it was made
+    memory: Mapped[int] = mapped_column(default=0)
     inputs: Mapped[dict[str, Any]] = mapped_column(default=dict)  # input name -> list of entry ids
     arguments: Mapped[dict[str, Any]] = mapped_column(default=dict)
     upload_id: Mapped[str | None] = mapped_column(unique=True)
@@ -243,6 +265,155 @@ class Run(Base):
     created_at: Mapped[datetime] = mapped_column(default=utcnow, index=True)
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
+
+    @property
+    def label(self) -> str:
+        """As people call it in its project: run007."""
+        return f"run{self.number:03d}"
+
+
+class Batch(Base):
+    """One tool over many inputs: a run for each item, one table at the end. Its state follows from its runs."""
+
+    __tablename__ = "batch"
+    id: Mapped[str] = _id()
+    project_id: Mapped[str] = mapped_column(ForeignKey("project.id"), index=True)
+    owner: Mapped[str] = mapped_column(index=True)
+    title: Mapped[str]
+    tool: Mapped[str]
+    tool_version: Mapped[str]
+    tool_digest: Mapped[str]
+    arguments: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    items: Mapped[list[Any]] = mapped_column(default=list)  # [{"label", "inputs": {input name: [entry ids]}}], item 1 first
+    joined: Mapped[int] = mapped_column(default=0)  # how often its items have all ended: one table for each time
+    request_id: Mapped[str | None] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow, index=True)
+
+
+class ToolVersion(Base):
+    """A version of a tool that somebody submitted; its folder is tools/<id>. Tools that ship have no row.
+
+    submitted -> approved | rejected | withdrawn; approved <-> retired. A rejected or withdrawn version may be submitted again:
+    a row of its own, with the next `attempt`.
+    """
+
+    __tablename__ = "tool_version"
+    __table_args__ = (UniqueConstraint("name", "version", "attempt"),)
+    id: Mapped[str] = _id()
+    name: Mapped[str]
+    version: Mapped[str]
+    attempt: Mapped[int] = mapped_column(default=1)
+    title: Mapped[str]
+    digest: Mapped[str]
+    manifest: Mapped[dict[str, Any]]
+    owner: Mapped[str] = mapped_column(index=True)
+    state: Mapped[str] = mapped_column(default="submitted", index=True)
+    groups: Mapped[list[Any]] = mapped_column(default=list)  # full group paths that may run it; empty: everyone
+    note: Mapped[str] = mapped_column(default="")  # the developer's words
+    findings: Mapped[list[Any]] = mapped_column(default=list)  # of the scan: [{"level", "where", "sentence"}]
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    decision: Mapped[str] = mapped_column(default="")  # the administrator's written reason
+    size: Mapped[int]
+    n_files: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class Cluster(Base):
+    """A Dask cluster of one person. starting -> running -> closing -> closed | failed, with its reason.
+
+    Its processes' own record lies in clusters/<id>/; `seen` is what the driver observed last.
+    """
+
+    __tablename__ = "cluster"
+    id: Mapped[str] = _id()
+    title: Mapped[str]
+    project_id: Mapped[str] = mapped_column(ForeignKey("project.id"), index=True)
+    owner: Mapped[str] = mapped_column(index=True)
+    server: Mapped[str | None]  # the owner's notebook server that it dies with; "" is the default one, None: of none
+    made_in: Mapped[str]  # panel | notebook | api
+    environment: Mapped[str]
+    kind: Mapped[str]  # of its workers, in the price list
+    cpu: Mapped[float]  # of one worker: cores, bytes, GPUs
+    memory: Mapped[int]
+    gpus: Mapped[int] = mapped_column(default=0)
+    resources: Mapped[dict[str, Any]] = mapped_column(default=dict)  # Dask's abstract resources of one worker
+    groups: Mapped[list[Any]] = mapped_column(default=list)  # [{"name", "kind", "cpu", "memory", "gpus", "workers", "resources"}]
+    adaptive: Mapped[bool]
+    minimum: Mapped[int]
+    maximum: Mapped[int]
+    workers: Mapped[int]  # wanted now, the groups' own not counted
+    wanted: Mapped[str] = mapped_column(default="open")  # open | closed
+    state: Mapped[str] = mapped_column(default="starting", index=True)
+    reason: Mapped[str] = mapped_column(default="")
+    seen: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    pinned_until: Mapped[datetime | None]
+    active_at: Mapped[datetime | None]  # when something was computed last
+    kept_at: Mapped[datetime | None]  # when a notebook's kernel said last that it lives; None: it ends with no kernel
+    request_id: Mapped[str | None] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow, index=True)
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+
+class ClusterEvent(Base):
+    """What happened to a cluster, and the measured values that caused it."""
+
+    __tablename__ = "cluster_event"
+    __table_args__ = (UniqueConstraint("cluster_id", "number"),)
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+    cluster_id: Mapped[str] = mapped_column(ForeignKey("cluster.id"))
+    number: Mapped[int]  # within the cluster, as its driver counted: taken in once
+    at: Mapped[datetime]
+    kind: Mapped[str]  # state | scale | worker | warning
+    text: Mapped[str]
+    measured: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class LedgerEntry(Base):
+    """What one thing of one size used and cost on one day (UTC). Grows while it runs; `mark` is what was counted so far.
+
+    The counters of whoever ran it only grow; an entry takes their difference to `mark`, so that a second reading adds nothing.
+    """
+
+    __tablename__ = "ledger_entry"
+    __table_args__ = (
+        UniqueConstraint("kind", "subject", "profile", "day"), Index("ledger_by_owner", "owner", "day"),
+        Index("ledger_by_project", "project_id", "day"),
+    )
+    id: Mapped[str] = _id()
+    kind: Mapped[str]  # server | cluster | run
+    subject: Mapped[str]  # id of the cluster or run; user/server@start of a server
+    title: Mapped[str]
+    owner: Mapped[str]
+    project_id: Mapped[str | None] = mapped_column(ForeignKey("project.id"))
+    profile: Mapped[str]
+    tool: Mapped[str] = mapped_column(default="", index=True)
+    day: Mapped[str] = mapped_column(index=True)  # ISO 8601
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None] = mapped_column(index=True)  # None while it grows
+    seconds: Mapped[float] = mapped_column(default=0.0)
+    core_seconds: Mapped[float] = mapped_column(default=0.0)
+    gpu_seconds: Mapped[float] = mapped_column(default=0.0)
+    used_cpu_seconds: Mapped[float] = mapped_column(default=0.0)
+    peak_memory: Mapped[int] = mapped_column(default=0)
+    price_per_hour: Mapped[float | None]
+    currency: Mapped[str | None]
+    price_date: Mapped[str | None]
+    mark: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class BudgetMark(Base):
+    """That a budget was warned about or reached in a month, and when: each once, whatever is restarted."""
+
+    __tablename__ = "budget_mark"
+    __table_args__ = (UniqueConstraint("scope", "unit", "month", "level"),)
+    id: Mapped[str] = _id()
+    scope: Mapped[str]  # person:<name> | project:<name>
+    unit: Mapped[str]  # money | cpu_hours | gpu_hours
+    month: Mapped[str]
+    level: Mapped[int]  # per cent: 80 | 100
+    at: Mapped[datetime] = mapped_column(default=utcnow)
 
 
 class RunCounter(Base):
@@ -262,7 +433,7 @@ class Event(Base):
     at: Mapped[datetime] = mapped_column(default=utcnow, index=True)
     project_id: Mapped[str | None]
     user: Mapped[str | None]  # None: every member of the project
-    topic: Mapped[str]  # run | upload | dataset | project
+    topic: Mapped[str]  # run | upload | dataset | project | cluster | spend
     subject: Mapped[str]  # id of what changed
     payload: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
@@ -290,6 +461,9 @@ class AuditEvent(Base):
     event_id: Mapped[str | None] = mapped_column(unique=True)  # of a spooled event: taken in once
     previous: Mapped[str]
     mac: Mapped[str]
+    key: Mapped[str | None]  # the key that signed it; None: written before there was one
+    signature: Mapped[str | None]  # Ed25519, 128 hexadecimal digits
 
 
 TERMINAL_STATES = frozenset({"succeeded", "failed", "cancelled"})
+ENDED_CLUSTERS = frozenset({"closed", "failed"})

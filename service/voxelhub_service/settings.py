@@ -18,7 +18,7 @@ GIB = 1024**3
 # Variables that carry our prefix but are no setting: what a notebook server or a test hands to its children.
 NOT_SETTINGS = {
     "VOXELHUB_API_URL", "VOXELHUB_INSTALLATION", "VOXELHUB_KILL_AT", "VOXELHUB_PROFILE", "VOXELHUB_PROJECTS",
-    "VOXELHUB_PROJECTS_DIR", "VOXELHUB_SCREENSHOTS", "VOXELHUB_SHARED",
+    "VOXELHUB_PROJECTS_DIR", "VOXELHUB_SCREENSHOTS", "VOXELHUB_SHARED", "VOXELHUB_TOKEN",
 }
 
 
@@ -34,6 +34,9 @@ def setting(default: Any, help: str) -> Any:
 @dataclass(frozen=True)
 class Settings:
     state_dir: Path = setting(Path(".voxelhub"), "Folder of all state: database, projects, homes, secrets, logs.")
+    database_url: str = setting(
+        "", "Database: empty means SQLite in the state folder; else postgresql://user@host:port/name (15 or newer), without a "
+        "password: that is read from secrets/database-password, or by libpq (PGPASSFILE, PGPASSWORD).")
     envs_dir: Path = setting(Path(".envs"), "Folder of the environments that the set-up makes; can be made again.")
     host: str = setting("127.0.0.1", "Address the proxy listens on. Other than loopback is refused without TLS.")
     port: int = setting(8000, "Port of the proxy. A browser needs this one and Keycloak's.")
@@ -76,8 +79,26 @@ class Settings:
     url_private: bool = setting(False, "Allow imports from private, link-local and loopback addresses.")
     url_per_host: int = setting(2, "Imports from a URL that load from the same host at the same time.")
     tools_dir: str = setting("", "Folder of the tools, one folder each; empty means those that ship.")
-    run_slots: int = setting(2, "Tool runs that execute at the same time on this machine.")
+    run_slots: int = setting(8, "Tool runs that execute at the same time on this machine, where cores and memory allow it.")
+    run_cpus: int = setting(0, "Cores that tool runs share; 0 means all of this machine.")
+    run_memory: int = setting(0, "Bytes of memory that tool runs share; 0 means three quarters of this machine's.")
+    run_share: int = setting(4, "Tool runs of one person at the same time while others wait.")
+    batch_max: int = setting(1000, "Items one batch may hold.")
+    tool_max_bytes: int = setting(20 * 1024**2, "Bytes the folder of a submitted tool may hold.")
     run_max_output: int = setting(20 * GIB, "Bytes a run may write before it is ended.")
+    prices_file: str = setting("", "YAML file of prices and kinds of workers; empty means the one that ships, without prices.")
+    budgets_file: str = setting("", "YAML file of monthly budgets of people and projects; empty means none.")
+    budget_grace: int = setting(600, "Seconds that running work goes on after its budget is reached, before it is stopped.")
+    cluster_max: int = setting(4, "Dask clusters that one person may have open.")
+    cluster_workers: int = setting(16, "Workers that one Dask cluster may have.")
+    cluster_cpus: int = setting(0, "Cores that the workers of all clusters share; 0 means twice those of this machine.")
+    cluster_memory: int = setting(0, "Bytes of memory that they share; 0 means half of this machine's.")
+    cluster_idle: int = setting(1800, "Seconds without work after which a Dask cluster is closed; 0 means never.")
+    audit_checkpoint_records: int = setting(1000, "New records of the audit log after which it is signed as a whole again.")
+    audit_checkpoint_seconds: int = setting(300, "Seconds after which it is signed again, if it has any new record.")
+    audit_second: str = setting(
+        "", "Second place for the audit log's checkpoints: file:<folder>, s3:<https address of bucket and prefix>, "
+        "syslog:tcp://<host>:<port>, syslog:udp://<host>:<port> or syslog:<socket>; empty means none.")
     min_free: int = setting(256 * 1024**2, "Free bytes on the state folder's disk below which uploads are refused.")
 
     @property
@@ -114,8 +135,15 @@ class Settings:
         return f"{address or self.keycloak_url}/realms/voxelhub"
 
     @property
-    def database_url(self) -> str:
-        return f"sqlite:///{self.state_dir / 'service' / 'voxelhub.db'}"
+    def database(self) -> str:
+        """SQLAlchemy's address of the database, without a password."""
+        scheme, _, rest = self.database_url.partition("://")
+        return f"{scheme}+psycopg://{rest}" if scheme else f"sqlite:///{self.database_file}"
+
+    @property
+    def database_file(self) -> Path:
+        """Of SQLite; unused with a server."""
+        return self.state_dir / "service" / "voxelhub.db"
 
     @property
     def projects_dir(self) -> Path:
@@ -142,8 +170,23 @@ class Settings:
         return self.state_dir / "service" / "derived"
 
     @property
+    def submitted_dir(self) -> Path:
+        """tools/<id>/: the folders of submitted tools, read-only."""
+        return self.state_dir / "tools"
+
+    @property
     def runs_dir(self) -> Path:
         return self.state_dir / "runs"
+
+    @property
+    def clusters_dir(self) -> Path:
+        """clusters/<id>/: keys, logs and the record of one Dask cluster; 0700."""
+        return self.state_dir / "clusters"
+
+    @property
+    def servers_dir(self) -> Path:
+        """servers/<id>.json: what a notebook server has used, kept by its launcher until it is in the ledger."""
+        return self.state_dir / "servers"
 
     @property
     def homes_dir(self) -> Path:
@@ -155,7 +198,7 @@ class Settings:
 
     @property
     def audit_dir(self) -> Path:
-        """Head mirror (head.json) and the spool of events written while the service was down."""
+        """Head mirror, checkpoints, public keys, and the spool of events written while the service was down."""
         return self.state_dir / "audit"
 
     @property
@@ -207,5 +250,23 @@ def _refuse_unsafe(settings: Settings) -> None:
             f"VOXELHUB_HOST is {settings.host}, which other machines can reach, and no TLS certificate is set. "
             "Set VOXELHUB_TLS_CERT and VOXELHUB_TLS_KEY, or keep 127.0.0.1."
         )
+    _refuse_address(settings.database_url)
     if settings.token_min_life <= settings.auth_refresh_age:
         raise SettingsError("VOXELHUB_TOKEN_MIN_LIFE must be above VOXELHUB_AUTH_REFRESH_AGE, or kernels get expired tokens.")
+
+
+def _refuse_address(url: str) -> None:
+    """Of a database: its password would stand in every listing of the settings."""
+    if not url:
+        return
+    try:
+        parts = urlsplit(url)
+        password, name = parts.password or "password=" in parts.query, parts.path.strip("/")
+    except ValueError:
+        password, name = False, ""
+    if password:
+        raise SettingsError("VOXELHUB_DATABASE_URL holds a password, which `doctor` and logs would show. "
+                            "Take it out, and write it to secrets/database-password in the state folder (mode 0600).")
+    if not url.startswith("postgresql://") or not name:
+        raise SettingsError("VOXELHUB_DATABASE_URL is no address of a PostgreSQL database. "
+                            "Write postgresql://user@host:port/name, or leave it empty for SQLite.")

@@ -32,6 +32,7 @@ class ProblemOut(Wire):
     code: str
     detail: str
     fix: str = ""
+    field: str = Field(default="", description="what of the request it is about, as arguments.sigma; may be missing")
 
 
 class Health(Wire):
@@ -340,10 +341,19 @@ class ToolResources(Wire):
 class ToolOut(Wire):
     name: str
     version: str
+    versions: list[str] = Field(default=[], description="all that the caller may run, newest first")
+    state: Literal["built-in", "submitted", "approved", "retired"] = "built-in"
     title: str
     description: str
     keywords: list[str]
     digest: Sha256
+    licence: str = ""
+    citation: str = ""
+    authors: list[str] = []
+    homepage: str = ""
+    network: bool = False
+    sends: str = Field(default="", description="of a tool with network: what its developer says that leaves this machine")
+    combinations: list[list[str]] = Field(default=[], description="inputs that may be given together; empty: all required ones")
     inputs: list[ToolInput]
     arguments: dict[str, Any] = Field(description="JSON Schema 2020-12 of the arguments, in the order of the form")
     outputs: list[ToolOutput]
@@ -351,15 +361,128 @@ class ToolOut(Wire):
     eligible: bool
     reason: str = Field(description="why the selection does not fit; empty when it does")
     assignment: dict[str, list[Identifier]] = Field(description="how the selection fills the inputs")
+    each: int = Field(description="runs of a batch of the selection: how many items it makes; 0 for a single entry")
+
+
+class SelectionIn(Wire):
+    entries: Annotated[list[Identifier], Field(max_length=5000)]
 
 
 class ToolList(Wire):
     items: list[ToolOut]
 
 
+Level = Literal["error", "warning", "note"]
+
+
+class ToolFinding(Wire):
+    """One thing a check says about a tool's folder: what is wrong where, and what would make it right."""
+
+    level: Level
+    where: str = Field(description="field of the manifest as inputs[0].accepts, or a file of the folder")
+    sentence: str
+    fix: str = ""
+
+
+class ToolCheckOut(Wire):
+    """What the conformance check says of a folder; it can be submitted when no finding is an error."""
+
+    ok: bool
+    name: str = ""
+    version: str = ""
+    title: str = ""
+    digest: str = ""
+    findings: list[ToolFinding] = []
+
+
+class ToolFileOut(Wire):
+    path: str
+    size: Size
+    sha256: Sha256
+    change: Literal["added", "removed", "changed", "unchanged"] = "added"
+
+
+class SubmissionOut(Wire):
+    """A version of a tool that somebody submitted, and what became of it."""
+
+    id: Identifier
+    name: str
+    version: str
+    attempt: int
+    title: str
+    digest: Sha256
+    owner: str
+    state: Literal["submitted", "approved", "rejected", "withdrawn", "retired"]
+    groups: list[str] = Field(description="that may run it; empty: everyone")
+    note: str
+    findings: list[ToolFinding]
+    rights: list[str] = Field(description="what it asks for beyond the ordinary, a sentence each: network, GPU, much memory …")
+    ready: bool = Field(description="its environment is installed here")
+    decided_by: str | None
+    decided_at: datetime | None
+    decision: str
+    size: Size
+    n_files: int
+    created_at: datetime
+    may_decide: bool
+    may_withdraw: bool
+
+
+class SubmissionDetail(SubmissionOut):
+    manifest: dict[str, Any]
+    before: str | None = Field(description="the approved version it is compared with")
+    files: list[ToolFileOut]
+    diff: str = Field(description="of texts, unified (diff -u); cut at 200,000 characters")
+
+
+class SubmissionList(Wire):
+    items: list[SubmissionOut]
+
+
+class ToolDecisionIn(Wire):
+    decision: Literal["approve", "reject", "retire", "restore"]
+    groups: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=50)] = Field(
+        default=[], description="for approve and restore: who may run it; empty: everyone")
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+Priority = Annotated[Literal[-1, 0, 1], Field(description="-1 low, 0 normal, 1 high")]
+
+
+class BatchItemIn(Wire):
+    label: Title
+    inputs: dict[str, Annotated[list[Identifier], Field(max_length=1000)]]
+
+
+class BatchPlanIn(Wire):
+    tool: Annotated[str, Field(max_length=100)]
+    version: str | None = None
+    entries: Annotated[list[Identifier], Field(min_length=1, max_length=5000)]
+
+
+class BatchPlanOut(Wire):
+    """How a selection becomes items: one run each. `reason` says why it cannot, where `items` is empty."""
+
+    items: list[BatchItemIn]
+    left_out: list[Identifier] = Field(description="entries that fit no item")
+    reason: str
+    output: Size = Field(description="bytes of quota that all runs together set aside")
+
+
+class BatchIn(Wire):
+    tool: Annotated[str, Field(max_length=100)]
+    version: str | None = None
+    project: ProjectName = Field(description="where the results go")
+    title: Title
+    items: Annotated[list[BatchItemIn], Field(min_length=1, max_length=5000)]
+    arguments: dict[str, Any] = {}
+    priority: Priority = 0
+
+
 class RunIn(Wire):
     tool: Annotated[str, Field(max_length=100)]
     version: str | None = None
+    priority: Priority = 0
     project: ProjectName = Field(description="where the result goes")
     inputs: dict[str, list[Identifier]]
     arguments: dict[str, Any] = {}
@@ -372,12 +495,16 @@ class RunOut(Wire):
     label: str = Field(description="run007")
     project: str
     owner: str
-    kind: Literal["import", "tool"]
+    kind: Literal["import", "tool", "join"]
     title: str
     state: RunState
     reason: str
     progress: float = Field(ge=0, le=1)
     progress_text: str
+    priority: int
+    batch_id: Identifier | None
+    batch_item: int | None
+    rerun_of: Identifier | None
     tool: str | None
     tool_version: str | None
     inputs: dict[str, Any]
@@ -396,6 +523,108 @@ class RunPage(Wire):
     items: list[RunOut]
 
 
+class BatchItemOut(Wire):
+    number: int
+    label: str
+    state: RunState
+    reason: str
+    progress: float
+    run_id: Identifier = Field(description="the newest run of this item")
+    run: str = Field(description="run007")
+    attempts: int
+    output_dataset_id: Identifier | None
+
+
+class BatchOut(Wire):
+    id: Identifier
+    project: str
+    owner: str
+    title: str
+    tool: str
+    tool_version: str
+    arguments: dict[str, Any]
+    state: Literal["queued", "running", "joining", "succeeded", "failed", "cancelled"] = Field(
+        description="failed: at least one item has failed and none is on its way")
+    counts: dict[RunState, int]
+    total: int
+    progress: float = Field(ge=0, le=1, description="of all items together")
+    table_run_id: Identifier | None = Field(description="the run that made the newest joined table")
+    table_dataset_id: Identifier | None
+    table_entry_id: Identifier | None = Field(description="the newest joined table, to look at")
+    table_state: RunState | None = Field(description="of the newest run that makes the table; null: none was needed yet")
+    table_reason: str
+    created_at: datetime
+    ended_at: datetime | None
+    cancellable: bool
+    retryable: int = Field(description="items that failed or were cancelled and can run again alone")
+
+
+class BatchDetail(BatchOut):
+    items: list[BatchItemOut]
+
+
+class BatchPage(Wire):
+    total: int
+    items: list[BatchOut]
+
+
+class BatchTable(Wire):
+    """A row for each item: its number, label, state and reason, then what its table outputs hold."""
+
+    columns: list[str]
+    rows: list[list[str | float | int | bool | None]]
+    total: int
+
+
+class LineageNode(Wire):
+    """A run or an entry in the history of something. Entries the caller may not see have neither name nor id."""
+
+    key: str
+    kind: Literal["run", "entry", "gone", "hidden"]
+    id: Identifier | None
+    title: str
+    detail: str = Field(description="one line: tool and version, or data type and format")
+    state: str = ""
+    project: str = ""
+    at: datetime | None = None
+    by: str = ""
+    digest: str = Field(default="", description="of an entry's version, or of a run's tool")
+    report: list[str] = Field(default=[], description="of an import: what the door and de-identification did, a sentence each")
+
+
+class LineageEdge(Wire):
+    source: str
+    target: str
+    role: str = Field(description="the input's or output's name")
+
+
+class LineageOut(Wire):
+    """Upstream is what made it, downstream what came of it; edges point the way the data went."""
+
+    subject: str
+    nodes: list[LineageNode]
+    edges: list[LineageEdge]
+    cut: bool = Field(description="there is more than was asked for")
+
+
+class Difference(Wire):
+    what: Literal["tool", "environment", "input", "argument", "output", "exit"]
+    name: str
+    before: str
+    after: str
+    sentence: str
+
+
+class ComparisonOut(Wire):
+    """A run beside the one it repeats. `identical`: every declared output has the same bytes."""
+
+    run_id: Identifier
+    original_id: Identifier
+    identical: bool | None = Field(description="null: one of them has no outputs (yet)")
+    compared: int = Field(description="outputs compared, byte by byte through their digests")
+    differences: list[Difference]
+
+
 class LogChunk(Wire):
     offset: int = Field(description="bytes; ask again from here")
     text: str
@@ -405,7 +634,7 @@ class LogChunk(Wire):
 class EventOut(Wire):
     """The data of a message of GET /events: a hint to read something again. `ready` opens a stream; after `reset` read all."""
 
-    topic: Literal["ready", "reset", "run", "upload", "dataset", "project", "quarantine"]
+    topic: Literal["ready", "reset", "run", "batch", "tool", "upload", "dataset", "project", "quarantine", "cluster", "spend"]
     subject: str = Field(default="", description="id of what changed")
     project: str = Field(default="", description="its project's name")
     payload: dict[str, Any] = {}
@@ -437,6 +666,36 @@ class AuditEventOut(Wire):
     resource: str
     outcome: str
     detail: dict[str, Any]
+    key: str | None = Field(default=None, description="the key that signed it; null: written before signing")
+    sentence: str = Field(default="", description="what they did, to stand behind their name")
+
+
+class AuditState(Wire):
+    """How far the log is signed."""
+
+    records: int
+    size: int = Field(description="records that the newest checkpoint covers; 0: there is none")
+    root: str
+    time: datetime | None
+    key: str
+    origin: str
+    late: bool = Field(description="records wait for longer than they should")
+    second_size: int | None = Field(description="records that the second place has a checkpoint over; null: none is set")
+    second_problem: str
+
+
+class AuditProof(Wire):
+    """Of one record, to be checked with nothing of ours: docs/verify_audit.py."""
+
+    format: str
+    record: dict[str, Any]
+    leaf: str = Field(description="the record's canonical JSON, as it stands in the tree")
+    signature: str | None
+    inclusion: list[str]
+    checkpoint: dict[str, Any]
+    earlier: dict[str, Any]
+    consistency: list[str]
+    keys: list[dict[str, Any]]
 
 
 class AuditPage(Wire):

@@ -10,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from ..audit.intake import take_in_spool
+from ..audit.rotate import settle
 from ..context import make_context
 from ..database import writing
 from ..identity.of_settings import make_hub_client, make_identity
@@ -42,12 +43,14 @@ def main() -> int:
     context = make_context(settings)
     with writing(context.engine) as session:
         context.audit.refresh_head(session)
+    settle(context.audit, context.engine)
     take_in_spool(context)
     hub = make_hub_client(settings)
     app = create_app(context, make_identity(settings, hub), hub)
     Server(app, uvicorn.Config(
         app, host="127.0.0.1", port=settings.service_port, access_log=False, log_config=None, server_header=False,
-        proxy_headers=False, ws="none", timeout_graceful_shutdown=STOP_PATIENCE, h11_max_incomplete_event_size=64 * 1024,
+        proxy_headers=False, timeout_graceful_shutdown=STOP_PATIENCE, h11_max_incomplete_event_size=64 * 1024,
+        ws="websockets-sansio", ws_max_size=1024**2, ws_per_message_deflate=False,
     )).run()
     context.engine.dispose()
     return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -12,21 +12,28 @@ from starlette.middleware import Middleware
 
 from .. import __version__
 from ..audit.intake import take_in_spool
+from ..audit.tending import tend
 from ..context import Context
 from ..identity.hub import HubClient
 from ..identity.tokens import Identity
 from ..secrets import read_secret
 from . import (
     routes_audit,
+    routes_batches,
+    routes_clusters,
     routes_core,
+    routes_dashboard,
     routes_datasets,
     routes_entries,
     routes_events,
+    routes_evidence,
     routes_files,
     routes_imports,
     routes_quarantine,
     routes_runs,
+    routes_spend,
     routes_storage,
+    routes_submissions,
     routes_tokens,
     routes_tools,
     routes_uploads,
@@ -43,37 +50,41 @@ SPOOL_EVERY = 5.0  # seconds
 ROUTERS = (
     routes_core, routes_events, routes_audit, routes_tokens,
     routes_datasets, routes_entries, routes_files, routes_storage, routes_uploads, routes_imports, routes_quarantine,
-    routes_tools, routes_runs,
+    routes_submissions, routes_tools, routes_runs, routes_evidence, routes_batches, routes_clusters, routes_dashboard,
+    routes_spend,
 )
 
 
 def create_app(context: Context, identity: Identity, hub: HubClient | None = None) -> FastAPI:
-    """Does not migrate. While it runs it takes the hub's spooled audit events in; `identity` is closed with it.
+    """Does not migrate. While it runs it takes the hub's spooled audit events in and signs the log; `identity` is closed with it.
 
     `hub` is needed only to hand out access tokens.
     """
     denials = Denials(context)
-    events_token = read_secret(context.settings.secrets_dir, "events-token")
+    events_token, metrics_token = (read_secret(context.settings.secrets_dir, name) for name in ("events-token", "metrics-token"))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        spool = asyncio.create_task(_watch_spool(context))
+        chores = [asyncio.create_task(_every(SPOOL_EVERY, chore, context)) for chore in (take_in_spool, tend)]
         try:
             yield
         finally:
             app.state.feed.closed = True
-            spool.cancel()
+            for chore in chores:
+                chore.cancel()
             await identity.aclose()
+            await asyncio.to_thread(tend, context, now=True)
 
     app = FastAPI(
         title="VoxelHub", version=__version__, lifespan=lifespan, openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None, redoc_url=None, redirect_slashes=False,
         middleware=[
             Middleware(Shield),
-            Middleware(Gate, identity=identity, events_token=events_token, denials=denials),
+            Middleware(Gate, identity=identity, events_token=events_token, metrics_token=metrics_token, denials=denials),
         ],
     )
     app.state.context, app.state.identity, app.state.hub, app.state.feed = context, identity, hub, Feed(context.engine)
+    app.state.denials = denials
     install_error_handlers(app, denials)
     for module in ROUTERS:
         app.include_router(module.router, prefix=PREFIX, max_body_size=MAX_BODY)
@@ -88,11 +99,11 @@ def create_app(context: Context, identity: Identity, hub: HubClient | None = Non
     return app
 
 
-async def _watch_spool(context: Context) -> None:
-    """What a dead hub left in its spool enters the chain without a restart of ours."""
+async def _every(seconds: float, chore: Callable[[Context], object], context: Context) -> None:
+    """What a dead hub left in its spool enters the log without a restart of ours; and the log is signed when it is time."""
     while True:
-        await asyncio.sleep(SPOOL_EVERY)
+        await asyncio.sleep(seconds)
         try:
-            await asyncio.to_thread(take_in_spool, context)
-        except Exception as error:  # the next look tries again; nothing is lost
-            log.error("the audit spool could not be taken in: %s", type(error).__name__)
+            await asyncio.to_thread(chore, context)
+        except Exception as error:  # the next time tries again; nothing is lost
+            log.error("%s failed: %s", getattr(chore, "__name__", chore), type(error).__name__)

@@ -33,6 +33,13 @@ async def credential(request: Request) -> Credential:
     return found
 
 
+async def caller_or_token(request: Request) -> Actor | None:
+    """None where the Gate has let a secret of its own in."""
+    actor: Actor | None = getattr(request.state, "actor", None)
+    return None if getattr(request.state, "by_secret", False) else actor or await caller(request)
+
+
 ContextDep = Annotated[Context, Depends(context_of)]
 CallerDep = Annotated[Actor, Depends(caller)]
 CredentialDep = Annotated[Credential, Depends(credential)]
+CallerOrTokenDep = Annotated[Actor | None, Depends(caller_or_token)]

@@ -17,8 +17,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..context import Context
-from ..database import writing
-from ..errors import Problem, not_found
+from ..database import NoAnswer, Unstorable, away, writing
+from ..errors import NUL, Problem, not_found
 
 log = logging.getLogger("voxelhub.api")
 MEDIA_TYPE = "application/problem+json"
@@ -28,6 +28,8 @@ HTTP_SENTENCES = {
     413: ("too_large", "This request is larger than the service accepts."),
     415: ("unsupported_media_type", "The service reads application/json here."),
 }
+NO_DATABASE = Problem(503, "database_away", "The database does not answer at the moment.",
+                      "Try again in a few seconds. If it stays so, tell the administrator.")
 
 
 class ProblemResponse(JSONResponse):
@@ -36,6 +38,8 @@ class ProblemResponse(JSONResponse):
 
 def problem_response(problem: Problem, headers: dict[str, str] | None = None) -> Response:
     body = {"status": problem.status, "code": problem.code, "detail": problem.detail, "fix": problem.fix}
+    if problem.field:
+        body["field"] = problem.field
     extra = {"Cache-Control": "no-store", **(headers or {})}
     if problem.status == 401:
         extra["WWW-Authenticate"] = 'Bearer realm="voxelhub"'
@@ -84,6 +88,18 @@ def install_error_handlers(app: FastAPI, denials: Denials) -> None:
         assert isinstance(error, RequestValidationError)
         return problem_response(Problem(422, "invalid_request", sentence_of(error.errors())))
 
+    async def on_database(request: Request, error: Exception) -> Response:
+        if not away(error):
+            raise error
+        log.warning("the database does not answer: %s", type(getattr(error, "orig", error)).__name__)
+        return problem_response(NO_DATABASE)
+
+    async def on_unstorable(request: Request, error: Exception) -> Response:
+        return problem_response(NUL)
+
+    for known in NoAnswer:
+        app.add_exception_handler(known, on_database)
+    app.add_exception_handler(Unstorable, on_unstorable)
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_invalid)

@@ -21,8 +21,8 @@ from ..wire import EventOut
 POLL = 0.3  # seconds
 STREAMS_PER_USER = 12
 BATCH = 500
-ACTIONS = {"run": "run.read", "upload": "dataset.read", "dataset": "dataset.read", "project": "project.read",
-           "quarantine": "quarantine.read"}
+ACTIONS = {"run": "run.read", "batch": "run.read", "upload": "dataset.read", "dataset": "dataset.read", "project": "project.read",
+           "quarantine": "quarantine.read", "cluster": "cluster.read", "spend": "project.read"}
 
 
 @dataclass(frozen=True)
@@ -88,11 +88,12 @@ class Feed:
 
 
 def _visible(actor: Actor, event: Event, project: Project | None) -> bool:
-    """An event for a user is theirs alone; one of a project needs the right to read there; one of neither is nobody's."""
+    """An event for a user is theirs alone; one of a project needs the right to read there; one of neither is
+    nobody's, but that of a submitted tool is for who reviews it."""
     if event.user is not None and event.user != actor.name:
         return False
     if event.project_id is None:
-        return event.user is not None
+        return event.user is not None or (event.topic == "tool" and decide(actor, "tool.review").allowed)
     action = ACTIONS.get(event.topic)
     if event.topic == "quarantine" and event.user is None:  # the one for who brought it in goes to them by name
         action = "quarantine.read_others"

@@ -32,15 +32,17 @@ def list_entries(
     execution: Word = None,
     dataset: Identifier | None = None,
     version: Annotated[int | None, Query(ge=1, le=10**9)] = None,
+    run: Identifier | None = None,
+    batch: Identifier | None = None,
     sort: Sort = "-created_at",
     offset: Offset = 0,
     limit: Limit = 100,
 ) -> EntryPage:
     """Entries of the newest versions in the caller's projects. `q` is a part of the name, in any case; ties go by id.
 
-    With `dataset` and `version`, the entries of that version.
+    With `dataset` and `version`, the entries of that version; with `run` or `batch`, what it made.
     """
-    query = catalogue.Query(project, q, data_type, file_format, execution, dataset, version, sort, offset, limit)
+    query = catalogue.Query(project, q, data_type, file_format, execution, dataset, version, run, batch, sort, offset, limit)
     with reading(context.engine) as session:
         return catalogue.list_entries(session, actor, query)
 
@@ -82,6 +84,7 @@ def view(entry_id: Identifier, context: ContextDep, actor: CallerDep) -> ViewOut
 @router.get("/entries/{entry_id}/content", response_class=Response)
 def content(entry_id: Identifier, request: Request, context: ContextDep, actor: CallerDep) -> Response:
     """What the viewer shows: a NIfTI volume (made of a DICOM series), a picture, or the first MiB of a text or table as UTF-8.
+    A plan comes whole, up to 32 MiB: a panel draws it.
 
     Members look at data of clinical projects too; every look is in the audit log.
     """

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Header, Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from ..database import NoAnswer, away
 from ..errors import Problem
 from ..identity.actor import Actor
 from ..identity.tokens import Credential, Identity
@@ -46,6 +47,15 @@ class EventStream(StreamingResponse):
             await super().__call__(scope, receive, send)
 
     async def _messages(self, cursor: int | None) -> AsyncIterator[str]:
+        """Ends, as at a stop, when the database does not answer: the client comes back where it was."""
+        try:
+            async for message in self._watch(cursor):
+                yield message
+        except NoAnswer as error:
+            if not away(error):
+                raise
+
+    async def _watch(self, cursor: int | None) -> AsyncIterator[str]:
         yield f"retry: {RETRY}\n\n"
         if cursor is None or not await self._feed.continues(cursor):
             topic, cursor = "ready" if cursor is None else "reset", await self._feed.newest()

@@ -16,7 +16,6 @@ from ..models import TERMINAL_STATES, Project, Run
 from ..policy.authorize import require
 from ..runs.logs import read_log
 from ..runs.store import ask_cancel, create_tool_run, list_runs, run_for, run_out, runs_out
-from ..tools.registry import registry
 from ..wire import Identifier, LogChunk, ProjectName, RunIn, RunOut, RunPage, RunState
 from .deps import CallerDep, ContextDep
 
@@ -34,8 +33,9 @@ def create_run(body: RunIn, context: ContextDep, actor: CallerDep, key: RequestK
         known = _known(session, request_id)
         if known is None:
             run = create_tool_run(
-                context, session, registry(context.settings), actor, tool=body.tool, version=body.version, project=body.project,
-                inputs=body.inputs, arguments=body.arguments, output_title=body.output_title, request_id=request_id)
+                context, session, actor, tool=body.tool, version=body.version, project=body.project,
+                inputs=body.inputs, arguments=body.arguments, output_title=body.output_title, request_id=request_id,
+                priority=body.priority)
         else:
             run, _ = run_for(session, actor, known.id)
             if not _same(session, run, body):
@@ -49,12 +49,17 @@ def create_run(body: RunIn, context: ContextDep, actor: CallerDep, key: RequestK
 @router.get("/runs")
 def read_runs(
     context: ContextDep, actor: CallerDep, project: ProjectName | None = None, state: RunState | Literal["active"] | None = None,
-    kind: Literal["import", "tool"] | None = None, offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    kind: Literal["import", "tool", "join"] | None = None, batch: Identifier | Literal["none"] | None = None,
+    tool: Annotated[str | None, Query(max_length=100)] = None,
+    offset: Annotated[int, Query(ge=0, le=10**9)] = 0, limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> RunPage:
-    """The runs of the caller's projects, newest first; `active` stands for all states before the end."""
+    """The runs of the caller's projects, newest first; `active` stands for all states before the end.
+
+    `batch`: the runs of one batch, or `none`: those that belong to none. `tool`: those of one tool, in any version.
+    """
     with reading(context.engine) as session:
-        total, rows = list_runs(session, actor, project=project, state=state, kind=kind, offset=offset, limit=limit)
+        total, rows = list_runs(session, actor, project=project, state=state, kind=kind, batch=batch, tool=tool,
+                                offset=offset, limit=limit)
         return RunPage(total=total, items=runs_out(session, rows))
 
 
@@ -76,7 +81,7 @@ def cancel_run(run_id: Identifier, context: ContextDep, actor: CallerDep) -> Run
 
 @router.post("/runs/{run_id}/rerun", status_code=201)
 def rerun(run_id: Identifier, context: ContextDep, actor: CallerDep, key: RequestKey = None) -> RunOut:
-    """The same tool with the same inputs and arguments, as a new run of the caller; the tool's present version is used."""
+    """The same tool with the same inputs and arguments, in the version that it had, as a new run of the caller."""
     request_id = f"{actor.name}:{key}" if key else None
     with writing(context.engine) as session:
         run, project = run_for(session, actor, run_id)
@@ -87,7 +92,7 @@ def rerun(run_id: Identifier, context: ContextDep, actor: CallerDep, key: Reques
         if known is not None and known.rerun_of != run.id:
             raise conflict("key_used_before", "This Idempotency-Key already made another run.", "Send a new one.")
         again = known or create_tool_run(
-            context, session, registry(context.settings), actor, tool=run.tool, version=None, project=project.name,
+            context, session, actor, tool=run.tool, version=run.tool_version, digest=run.tool_digest, project=project.name,
             inputs=run.inputs, arguments=run.arguments, output_title=None, request_id=request_id, rerun_of=run.id)
         answer = run_out(session, again)
     if known is None:

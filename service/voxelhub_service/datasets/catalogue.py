@@ -1,7 +1,7 @@
 """The workspace table: entries by project, filter, order and offset, quick at a hundred thousand rows and any offset.
 
 One statement counts on a covering index. Another finds the ids of the page, also without touching a row: it walks the index
-of the order from whichever end is nearer. Only the page's rows are then read.
+of the order from whichever end is nearer. Only the page's rows are then read. PostgreSQL chooses its indexes by itself.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ from .vocabulary import vocabulary
 FEW = 2000  # matching rows up to which sorting them is cheaper than walking the order's index
 COLUMNS = {"name": "folded", "data_type": "data_type", "file_format": "file_format", "execution": "execution",
            "size": "size", "created_at": "created_at"}
+MADE_BY = {
+    "run": "version_id IN (SELECT id FROM dataset_version WHERE run_id = :run)",
+    "batch": "version_id IN (SELECT v.id FROM dataset_version v JOIN run r ON r.id = v.run_id WHERE r.batch_id = :batch)",
+}
 
 
 @dataclass(frozen=True)
@@ -38,9 +42,16 @@ class Query:
     execution: str | None = None
     dataset: str | None = None
     version: int | None = None
+    run: str | None = None  # what one run made, or the runs of a batch with its table
+    batch: str | None = None
     sort: str = "-created_at"
     offset: int = 0
     limit: int = 100
+
+    @property
+    def narrow(self) -> bool:
+        """Whether a few versions are meant: then their rows are read, and no index of the whole table."""
+        return (self.version is not None and self.dataset is not None) or self.run is not None or self.batch is not None
 
 
 def readable_projects(session: Session, actor: Actor, only: str | None = None) -> list[Project]:
@@ -61,7 +72,7 @@ def list_entries(session: Session, actor: Actor, query: Query) -> EntryPage:
     if not projects:
         return EntryPage(total=0, items=[])
     where, values = _where(session, query, projects)
-    index = "" if query.version is not None and query.dataset else "INDEXED BY entry_by_project"
+    index = "" if query.narrow else _by(session, "project")
     total = int(session.execute(text(f"SELECT count(*) FROM entry {index} WHERE {where}"), values).scalar_one())  # noqa: S608
     ids = _page(session, query, where, values, total, index)
     return EntryPage(total=total, items=entries_out(session, ids))
@@ -76,7 +87,8 @@ def _where(session: Session, query: Query, projects: Sequence[Project]) -> tuple
         values["version"] = session.scalar(select(DatasetVersion.id).join(Dataset, Dataset.id == DatasetVersion.dataset_id).where(
             DatasetVersion.dataset_id == query.dataset, DatasetVersion.number == query.version, Dataset.trashed_at.is_(None)))
     else:
-        parts.append("visible = 1")
+        parts.append("visible = :visible")
+        values["visible"] = True
     for name, column in (
         ("data_type", "data_type"),
         ("file_format", "file_format"),
@@ -86,8 +98,12 @@ def _where(session: Session, query: Query, projects: Sequence[Project]) -> tuple
         if (value := getattr(query, name)) is not None:
             parts.append(f"{column} = :{name}")
             values[name] = value
+    for name, condition in MADE_BY.items():
+        if (value := getattr(query, name)) is not None:
+            parts.append(condition)
+            values[name] = value
     if query.q:
-        parts.append("instr(folded, :q) > 0")
+        parts.append(f"{'strpos' if _on_server(session) else 'instr'}(folded, :q) > 0")
         values["q"] = fold(query.q)
     return " AND ".join(parts), values
 
@@ -100,12 +116,21 @@ def _page(session: Session, query: Query, where: str, values: dict[str, Any], to
     backwards = first > total - last  # walk from the far end, and turn the page round
     skip = total - last if backwards else first
     direction = "DESC" if descending != backwards else "ASC"
-    if not (query.version is not None and query.dataset) and total > FEW:
-        index = f"INDEXED BY entry_by_{column}"
+    if not query.narrow and total > FEW:
+        index = _by(session, column)
     rows = session.execute(text(
         f"SELECT id FROM entry {index} WHERE {where} ORDER BY {column} {direction}, id {direction} LIMIT :limit OFFSET :skip"  # noqa: S608
     ), {**values, "limit": last - first, "skip": skip}).scalars().all()
     return list(reversed(rows)) if backwards else list(rows)
+
+
+def _by(session: Session, column: str) -> str:
+    """SQLite is told the index, for it keeps no statistics of its own; PostgreSQL does, and chooses."""
+    return "" if _on_server(session) else f"INDEXED BY entry_by_{column}"
+
+
+def _on_server(session: Session) -> bool:
+    return session.get_bind().dialect.name == "postgresql"
 
 
 def entries_out(session: Session, ids: Sequence[str]) -> list[EntryOut]:

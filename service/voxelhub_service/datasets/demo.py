@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from ..context import Context
 from ..database import reading, writing
 from ..models import DatasetVersion, Run, utcnow
-from ..projects.store import ensure_project
+from ..projects.store import ensure_project, project_by_name
 from ..runs.endings import end_run
 from ..runs.store import next_number
 from .phantom import Phantom, write_phantom
@@ -30,8 +30,9 @@ def ensure_demo(context: Context) -> None:
         if session.get(Run, RUN_ID) is not None:
             return
     with writing(context.engine) as session:
-        project_id = ensure_project(
-            session, PROJECT, title="Demo", quota_bytes=context.settings.project_quota, open=True).id
+        found = project_by_name(session, PROJECT)  # one that somebody has made clinical stays so
+        project_id = (found or ensure_project(
+            session, PROJECT, title="Demo", quota_bytes=context.settings.project_quota, open=True)).id
     undo(context, RUN_ID)
     source = context.settings.staging_dir / RUN_ID
     source.mkdir()

@@ -71,6 +71,11 @@ def applied(entries: Sequence[Description], choice: Choice) -> list[Description]
     return [_with(one, choice) if one.files[0] in chosen else one for one in entries]
 
 
+def told(entries: Sequence[Description], facts: Mapping[str, Mapping[str, Any]]) -> list[Description]:
+    """With what a tool says of its files, by path; what was found in a file itself comes before it."""
+    return [replace(one, meta={**facts.get(one.files[0], {}), **one.meta}) for one in entries]
+
+
 def _with(one: Description, pair: Pair | None) -> Description:
     data_type, file_format = pair or (None, None)
     return replace(one, data_type=data_type or one.data_type, file_format=file_format or one.file_format)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -22,7 +23,7 @@ from ..database import reading, writing
 from ..errors import conflict, invalid
 from ..models import Dataset, DatasetVersion, Project
 from . import manifest, names, registering, storage
-from .describing import Choice, Description, applied, describe
+from .describing import Choice, Description, applied, describe, told
 from .staged import Staged, read_staged, staged_path
 
 Finish = Callable[[Session, DatasetVersion], None]
@@ -43,13 +44,14 @@ class Target:
 
 def publish(
     context: Context, run_id: str, source: Path, *, project_id: str, title: str, created_by: str, execution: str,
-    choice: Choice = None, finish: Finish, begin: Callable[[Session], None] | None = None,
+    choice: Choice = None, facts: Mapping[str, Mapping[str, Any]] | None = None, finish: Finish,
+    begin: Callable[[Session], None] | None = None,
 ) -> DatasetVersion:
     """Make `source`'s files the next version of the project's dataset `title`; exactly once for a run.
 
-    `source` is consumed. `finish` runs in the registering transaction; what it raises undoes everything; so does
-    `begin`, first of all, for a run that no worker knows of before. Raises Problem (quota, nothing to publish, content that is
-    not whole).
+    `source` is consumed; `facts` are what a tool says of its files, by path. `finish` runs in the registering transaction;
+    what it raises undoes everything; so does `begin`, first of all, for a run that no worker knows of before. Raises Problem
+    (quota, nothing to publish, content that is not whole).
     """
     with _lock(context):
         undo_locked(context)
@@ -63,7 +65,7 @@ def publish(
     if not files:
         raise invalid("nothing_to_publish", "There is no file in it.", "Add files and try again.")
     described = staged.entries if staged and staged.entries is not None else describe(source, list(files))
-    described = applied(described, choice)
+    described = told(applied(described, choice), facts or {})
     _share_bytes(context, project, source, files)
     _make_read_only(source)
     listing = manifest.render(files)
@@ -124,9 +126,9 @@ def _put_back(folder: Path, source: Path) -> None:
 
 def _rename(context: Context, run_id: str, source: Path, target: Target, listing: bytes) -> None:
     folder = target.folder(context)
-    folder.parent.mkdir(parents=True, exist_ok=True)
     storage.write_json(_journal(context, run_id), {
         "project": target.project, "dataset": target.dataset, "number": target.number, "source": str(source)})
+    folder.parent.mkdir(parents=True, exist_ok=True)  # after the journal: whoever undoes it finds the empty folder too
     manifest.write(storage.manifest_path(folder), listing)
     source.chmod(0o755)  # a folder that changes its parent must be writable
     source.rename(folder)

@@ -145,6 +145,9 @@ def _gunzip_head(head: bytes) -> bytes:
 TABLE_CSV, TABLE_TSV = Seen("table", "table", "csv"), Seen("table", "table", "tsv")
 TEXT, MARKDOWN = Seen("text", "document", "text"), Seen("text", "document", "markdown")
 JSON = Seen("text", "structured-data", "json")
+PLAN = Seen("text", "plan", "json")
+STUDY = re.compile(r'\s*\{\s*"format"\s*:\s*"voxelhub-study/1"')  # what the planner writes, wherever it was made
+HTML = Seen("text", "document", "html")
 
 
 def _text(file: Path, head: bytes, path: str) -> Seen | None:
@@ -155,7 +158,9 @@ def _text(file: Path, head: bytes, path: str) -> Seen | None:
     if (seen := _sequences(file, head, path)) is not None:
         return seen
     if _is_json(file, text, ending):
-        return JSON
+        return PLAN if STUDY.match(text) else JSON
+    if text.lstrip()[:15].lower().startswith(("<!doctype html", "<html")):
+        return HTML
     lines = [line for line in text.split("\n")[:51] if line.strip()]
     lines = lines[:-1] if len(lines) > 1 and file.stat().st_size > HEAD else lines
     if ending != "md" and ending != "txt":

@@ -41,6 +41,7 @@ class Staged:
     held: list[HeldFile] = field(default_factory=list)
     base: int | None = None  # number of the version whose files it also holds, 0 for none; None where it adds to nothing
     duplicates: int = 0  # files that arrived and whose content lies at the same path already
+    report: dict[str, Any] = field(default_factory=dict)  # what the door did: counts and codes
 
 
 def staged_path(context: Context, run_id: str) -> Path:
@@ -53,7 +54,7 @@ def write_staged(context: Context, run_id: str, staged: Staged) -> None:
         "digests": {path: [one.size, one.mtime_ns, one.sha256] for path, one in staged.digests.items()},
         "entries": [asdict(one) for one in staged.entries or []],
         "held": [asdict(one) for one in staged.held],
-        "base": staged.base, "duplicates": staged.duplicates,
+        "base": staged.base, "duplicates": staged.duplicates, "report": staged.report,
     })
 
 
@@ -67,4 +68,5 @@ def read_staged(context: Context, run_id: str) -> Staged | None:
         return None
     digests = {path: Verified(*one) for path, one in raw["digests"].items()}
     held = [HeldFile(**one) for one in raw["held"]]
-    return Staged(digests, [Description(**one) for one in raw["entries"]], held, raw["base"], raw["duplicates"])
+    return Staged(digests, [Description(**one) for one in raw["entries"]], held, raw["base"], raw["duplicates"],
+                  raw.get("report", {}))

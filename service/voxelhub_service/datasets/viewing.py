@@ -16,6 +16,8 @@ from . import derived, storage
 from .vocabulary import vocabulary
 
 TEXT_BYTES = 1024**2  # what the panel gets of a text or table
+WHOLE = "plan"  # this data type is drawn, not read: half of its JSON says nothing
+WHOLE_BYTES = 32 * 1024**2
 FILES_LIMIT = 20_000  # of one series
 NO_VOLUME = {"RTSTRUCT", "SR", "PR", "KO", "RTPLAN", "SEG", "SM", "REG", "DOC"}
 
@@ -79,9 +81,9 @@ def content_of(context: Context, entry: Entry, folder: Path, files: list[File]) 
     media_type = (
         "text/plain; charset=utf-8" if view.kind in ("table", "text") else vocabulary().file_formats[entry.file_format].media_type
     )
-    return Content(
-        present(folder / file.path), file.sha256, media_type, PurePosixPath(file.path).name, view.kind in ("table", "text")
-    )
+    whole = entry.data_type == WHOLE and file.size <= WHOLE_BYTES
+    head_only = view.kind in ("table", "text") and not whole
+    return Content(present(folder / file.path), file.sha256, media_type, PurePosixPath(file.path).name, head_only)
 
 
 def present(path: Path) -> Path:

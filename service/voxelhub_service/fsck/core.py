@@ -4,27 +4,21 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ..audit.checkpoint import newest_digest
 from ..audit.head import GENESIS, Head
-from ..audit.log import verify
+from ..audit.verify import verify
 from ..context import Context
 from ..database import reading, writing
 from ..models import TERMINAL_STATES, AuditEvent, Lease, Reservation, Run, Upload, utcnow
 from ..projects.quota import human, release
 from .base import Check, Finding
+from .of_database import database
 
 LONGEST_LEASE = timedelta(hours=1)
 PATIENCE = timedelta(hours=1)  # the worker drops expired uploads by itself; after this long it has not
-
-
-def database(context: Context, deep: bool) -> list[Finding]:
-    with reading(context.engine) as session:
-        said = session.scalars(text(f"PRAGMA {'integrity_check' if deep else 'quick_check'}")).all()
-        strays = session.execute(text("PRAGMA foreign_key_check")).all()
-    findings = [Finding(f"SQLite reports: {line}. Restore a backup.") for line in said if line != "ok"]
-    return findings + [Finding(f"A row of {row[0]} points to a row of {row[2]} that does not exist.") for row in strays]
 
 
 def audit_chain(context: Context, deep: bool) -> list[Finding]:
@@ -36,6 +30,7 @@ def audit_chain(context: Context, deep: bool) -> list[Finding]:
         with writing(context.engine) as session:
             last = session.scalars(select(AuditEvent).order_by(AuditEvent.seq.desc()).limit(1)).first()
             head = Head(last.seq, last.mac) if last else Head(0, GENESIS)
+            head = head._replace(checkpoint=newest_digest(context.audit.folder))
             context.audit.head.reset(head)
             context.audit.append(session, "command-line", "audit.head_reset", f"record:{head.seq}", detail={"found": sentences})
         return "mirrored the head of the chain anew; the chain has a record of it"
@@ -99,7 +94,7 @@ def _long_lease(context: Context, lease: Lease) -> Finding:
 
 
 CHECKS = [
-    Check("database", "SQLite's own check, and rows that point nowhere", database),
+    Check("database", "the database's own check, and rows that point nowhere", database),
     Check("audit", "the audit chain and its mirrored head", audit_chain),
     Check("reservations", "quota set aside for nobody", reservations),
     Check("leases", "leases that no worker can hold", leases),

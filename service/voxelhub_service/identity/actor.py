@@ -23,6 +23,7 @@ class Actor:
     name: str
     groups: frozenset[str] = field(default=frozenset(), repr=False)
     kind: Literal["hub", "keycloak", "system"] = "hub"
+    server: str | None = None  # name of the notebook server that asks in their name; "" is the default one
 
     @property
     def allowed(self) -> bool:

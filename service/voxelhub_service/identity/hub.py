@@ -72,7 +72,7 @@ class HubIdentity:
         if not SCOPES & set(model.get("scopes") or []):
             raise _without_scope(name)
         found = await self._groups_of(name)
-        return Actor(name, found, "hub")
+        return Actor(name, found, "hub", _server_of(name, model["scopes"]))
 
     async def _groups_of(self, name: str) -> frozenset[str]:
         try:
@@ -87,6 +87,13 @@ class HubIdentity:
 
     async def aclose(self) -> None:
         await self._hub.aclose()
+
+
+def _server_of(name: str, scopes: list[Any]) -> str | None:
+    """The hub gives a server's token the scope of that one server; a person's own token reaches none, or many."""
+    begins = f"access:servers!server={name}/"
+    found = {scope.removeprefix(begins) for scope in scopes if isinstance(scope, str) and scope.startswith(begins)}
+    return found.pop() if len(found) == 1 else None
 
 
 def _without_scope(name: str) -> Problem:

@@ -7,12 +7,13 @@ from typing import Any, Literal
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
-from voxelhub_service.models import Base, UtcDateTime
+from voxelhub_service.models import Base, PlainText, UtcDateTime
 
 
 def render_item(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
     """A migration stands for itself: it imports nothing of ours that may change later."""
-    return "sa.DateTime()" if kind == "type" and isinstance(item, UtcDateTime) else False
+    ours = {PlainText: "sa.Text()", UtcDateTime: "sa.DateTime()"}
+    return ours.get(type(item), False) if kind == "type" else False
 
 
 context.configure(
