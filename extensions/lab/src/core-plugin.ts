@@ -10,6 +10,8 @@ export const corePlugin: JupyterFrontEndPlugin<Core> = {
   provides: ICore,
   activate: (app: JupyterFrontEnd) => {
     const core = new Core();
+    core.execute = (command, args) =>
+      void app.commands.execute(command, args).catch(error => core.report(error));
     void app.restored.then(() => core.start());
     return core;
   }

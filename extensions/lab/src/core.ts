@@ -1,10 +1,12 @@
 /** State that more than one panel needs: who I am, my projects, the selection, what is new. */
 import { Notification } from '@jupyterlab/apputils';
+import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import { Api, asProblem, type ApiError, type ServerInfo } from './shared/api';
-import type { Entry, Me, Vocabulary } from './shared/types';
+import type { BudgetState, Entry, Me, Vocabulary } from './shared/types';
 import { Events } from './shared/events';
 import { Store } from './shared/store';
+import { PlannerState } from './planner/state';
 import { UploadManager } from './uploads/manager';
 
 const HIGHLIGHT = 15_000; // ms that new rows stay marked
@@ -15,6 +17,8 @@ export interface Wanted {
   project: string;
   /** Of the quarantine: only what this import held. */
   run?: { id: string; label: string };
+  /** Of the rows: only what this batch made. */
+  batch?: { id: string; title: string };
 }
 
 export class Core {
@@ -29,10 +33,15 @@ export class Core {
   readonly selection = new Store<readonly Entry[]>([]);
   /** Ids of datasets whose rows are new, or were asked for. */
   readonly highlighted = new Store<ReadonlySet<string>>(new Set());
+  /** My budgets, and those of my projects, that want attention: 80 % or more is spent. */
+  readonly budgets = new Store<readonly BudgetState[]>([]);
   readonly wanted = new Store<Wanted | null>(null);
   /** Files in quarantine that wait for a decision, of those I may see. */
   readonly held = new Store(0);
   readonly uploads = new UploadManager(this.api, this.events, dataset => this.highlight(dataset));
+  readonly planner = new PlannerState(this.api);
+  /** Carries out a command of JupyterLab, saying why not; the core plugin brings it. */
+  execute: (command: string, args?: ReadonlyPartialJSONObject) => void = () => undefined;
   private retry = 0;
 
   start(): void {

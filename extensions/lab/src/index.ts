@@ -2,9 +2,15 @@
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
 import { accessPlugin } from './access/plugin';
+import { auditPlugin } from './audit/plugin';
+import { clustersPlugin } from './clusters/plugin';
 import { corePlugin } from './core-plugin';
 import { cullingPlugin } from './culling/plugin';
 import { datasetsPlugin } from './datasets/plugin';
+import { developPlugin } from './develop/plugin';
+import { lineagePlugin } from './lineage/plugin';
+import { plannerPlugin } from './planner/plugin';
+import { spendPlugin } from './spend/plugin';
 import { toolsPlugin } from './tools/plugin';
 import { niftiFilesPlugin, viewerPlugin } from './viewer/plugin';
 import { workspacePlugin } from './workspace/plugin';
@@ -16,6 +22,12 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   workspacePlugin,
   datasetsPlugin,
   toolsPlugin,
+  clustersPlugin,
+  plannerPlugin,
+  lineagePlugin,
+  developPlugin,
+  spendPlugin,
+  auditPlugin,
   accessPlugin,
   cullingPlugin
 ];

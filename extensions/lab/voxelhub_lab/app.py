@@ -1,4 +1,4 @@
-"""Wires the two handlers into a Jupyter server."""
+"""Wires the handlers into a Jupyter server."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import httpx
 from jupyter_server.utils import url_path_join
 
 from .activity import ServerHandler
+from .dashboards import routes
 from .idle import ServerState
 from .proxy import ApiHandler, Upstream
+from .tools import CheckHandler, NewHandler, SubmitHandler
 
 
 def load(server: Any) -> None:
-    """Add `<base>/voxelhub/api/v1/…` and `<base>/voxelhub/server` to the server's web application."""
+    """Add `<base>/voxelhub/api/v1/…`, `…/dashboards/…`, `…/server` and `…/tools/…` to the server's web application."""
     base = url_path_join(server.web_app.settings["base_url"], "voxelhub")
     client = httpx.AsyncClient(
         trust_env=False, follow_redirects=False, headers={"Accept-Encoding": "identity", "User-Agent": "voxelhub-lab"},
@@ -24,7 +26,10 @@ def load(server: Any) -> None:
     client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))  # keeps none, so sends none
     upstream = Upstream(client, os.environ.get("VOXELHUB_API_URL", ""), own_prefix=url_path_join(base, "api/v1"))
     server.web_app.add_handlers(".*$", [
+        *routes(base, upstream),
         (url_path_join(base, r"api/v1(/.*)?"), ApiHandler, {"upstream": upstream}),
         (url_path_join(base, r"server"), ServerHandler, {"state": ServerState.from_environ(os.environ)}),
+        *((url_path_join(base, "tools", name), handler, {"upstream": upstream, "root": server.root_dir})
+          for name, handler in (("new", NewHandler), ("check", CheckHandler), ("submit", SubmitHandler))),
     ])
     server.log.info("VoxelHub panels are served under %s", base)

@@ -7,7 +7,7 @@ import type { AccessToken } from '../shared/types';
 import { Button, ProblemNotice, ProgressBar } from '../shared/components';
 import { duration } from '../shared/format';
 
-export function AccessPanel({ core }: { core: Core }): JSX.Element {
+export function AccessPanel({ core, onActivity }: { core: Core; onActivity: () => void }): JSX.Element {
   const [token, setToken] = useState<AccessToken | null>(null);
   const [life, setLife] = useState(0); // seconds the token had when it came
   const [now, setNow] = useState(Date.now);
@@ -79,6 +79,13 @@ export function AccessPanel({ core }: { core: Core }): JSX.Element {
           onClick={() => void refresh()}
         />
         <Button label="Copy" icon="copy" kind="primary" testId="token-copy" onClick={() => void copy()} />
+      </div>
+      <header className="vx-Sidebar-title">
+        <h2>Your activity</h2>
+      </header>
+      <p className="vx-Muted">What was recorded under your name, in plain words.</p>
+      <div className="vx-Buttons">
+        <Button label="Show it" icon="shield" testId="access-activity" onClick={onActivity} />
       </div>
     </div>
   );

@@ -16,7 +16,7 @@ export const accessPlugin: JupyterFrontEndPlugin<void> = {
   activate: (app: JupyterFrontEnd, core: Core, restorer: ILayoutRestorer | null) => {
     const panel = new PanelWidget(
       { id: 'voxelhub-access', title: 'Access token', icon: labIcon('key') },
-      () => <AccessPanel core={core} />
+      () => <AccessPanel core={core} onActivity={() => void app.commands.execute(CommandIds.openActivity)} />
     );
     app.shell.add(panel, 'right', { rank: 910 });
     restorer?.add(panel, panel.id);

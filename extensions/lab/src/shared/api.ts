@@ -10,7 +10,9 @@ export class ApiError extends Error {
     readonly status: number,
     readonly code: string,
     detail: string,
-    readonly fix = ''
+    readonly fix = '',
+    /** What of the request it is about, as `arguments.sigma`. */
+    readonly field = ''
   ) {
     super(detail);
   }
@@ -34,9 +36,30 @@ export interface EntryQuery {
   file_format?: string;
   execution?: string;
   dataset?: string;
+  run?: string;
+  batch?: string;
   sort?: string;
   offset?: number;
   limit?: number;
+}
+
+export interface AuditQuery {
+  actor?: string;
+  action?: string;
+  resource?: string;
+  outcome?: string;
+  since?: string;
+  until?: string;
+  offset?: number;
+  limit?: number;
+}
+
+export interface SpendQuery {
+  scope: wire.SpendScope;
+  project?: string;
+  /** First and last day (UTC), both included: `2026-11-01`. */
+  since: string;
+  until: string;
 }
 
 type Parameters = Record<string, string | number | boolean | string[] | undefined>;
@@ -58,7 +81,7 @@ async function problemOf(response: Response): Promise<ApiError> {
   try {
     const body = (await response.json()) as Partial<wire.Problem> & { message?: string };
     const detail = body.detail ?? body.message ?? response.statusText;
-    return new ApiError(response.status, body.code ?? 'error', detail, body.fix ?? '');
+    return new ApiError(response.status, body.code ?? 'error', detail, body.fix ?? '', body.field ?? '');
   } catch {
     return new ApiError(response.status, 'error', `The request failed with status ${response.status}.`);
   }
@@ -84,8 +107,8 @@ export class Api {
   }
 
   /** Address of a file or archive that the browser saves by itself, however large. */
-  downloadUrl(path: string): string {
-    return `${this.root}${path}${query({ _xsrf: xsrfToken(), token: this.settings.token })}`;
+  downloadUrl(path: string, more: Parameters = {}): string {
+    return `${this.root}${path}${query({ ...more, _xsrf: xsrfToken(), token: this.settings.token })}`;
   }
 
   uploadUrl(upload: string, file: string): string {
@@ -138,8 +161,26 @@ export class Api {
     return (await (await this.request(`${this.base}/server`, { method: 'POST' })).json()) as ServerInfo;
   }
 
+  /** What only the own server can do: it alone sees the folders of the home. */
+  private async own<T>(path: string, body: unknown): Promise<T> {
+    const headers = { 'Content-Type': 'application/json' };
+    const init = { method: 'POST', body: JSON.stringify(body), headers };
+    return (await (await this.request(`${this.base}/${path}`, init)).json()) as T;
+  }
+
+  newTool = (name: string, kind: string) => this.own<{ path: string }>('tools/new', { name, kind });
+  checkTool = (path: string) => this.own<wire.ToolCheck>('tools/check', { path });
+  submitTool = (path: string, note: string) =>
+    this.own<wire.Submission>('tools/submit', { path, note, key: crypto.randomUUID() });
+
   me = () => this.json<wire.Me>('GET', '/me');
   vocabulary = () => this.json<wire.Vocabulary>('GET', '/vocabulary');
+
+  auditMine = (q: AuditQuery) =>
+    this.json<wire.Page<wire.AuditEvent>>('GET', `/audit/mine${query({ ...q })}`);
+  auditEvents = (q: AuditQuery) =>
+    this.json<wire.Page<wire.AuditEvent>>('GET', `/audit/events${query({ ...q })}`);
+  auditState = () => this.json<wire.AuditState>('GET', '/audit/state');
 
   entries = (q: EntryQuery) => this.json<wire.Page<wire.Entry>>('GET', `/entries${query({ ...q })}`);
   entry = (id: string) => this.json<wire.Entry>('GET', `/entries/${id}`);
@@ -186,16 +227,75 @@ export class Api {
 
   tools = (entries: string[]) =>
     this.json<{ items: wire.Tool[] }>('GET', `/tools${query({ entries: entries.join() })}`);
-  runs = (q: { kind?: string; project?: string; offset?: number; limit?: number }) =>
-    this.json<wire.Page<wire.Run>>('GET', `/runs${query(q)}`);
+  tool = (name: string) => this.json<wire.Tool>('GET', `/tools/${name}`);
+  /** Of a selection of any length. */
+  matchTools = (entries: string[]) => this.json<{ items: wire.Tool[] }>('POST', '/tools/match', { entries });
+  runs = (q: {
+    kind?: string;
+    batch?: string;
+    tool?: string;
+    project?: string;
+    offset?: number;
+    limit?: number;
+  }) => this.json<wire.Page<wire.Run>>('GET', `/runs${query(q)}`);
   run = (id: string) => this.json<wire.Run>('GET', `/runs/${id}`);
   startRun = (body: wire.RunIn, key: string) =>
     this.json<wire.Run>('POST', '/runs', body, { 'Idempotency-Key': key });
   cancelRun = (id: string) => this.json<wire.Run>('POST', `/runs/${id}/cancel`, {});
   repeatRun = (id: string, key: string) =>
     this.json<wire.Run>('POST', `/runs/${id}/rerun`, {}, { 'Idempotency-Key': key });
+  planBatch = (body: { tool: string; version?: string; entries: string[] }) =>
+    this.json<wire.BatchPlan>('POST', '/batches/plan', body);
+  batches = (q: { project?: string; offset?: number; limit?: number }) =>
+    this.json<wire.Page<wire.Batch>>('GET', `/batches${query(q)}`);
+  batch = (id: string, q: { state?: wire.RunState; offset?: number; limit?: number }) =>
+    this.json<wire.BatchDetail>('GET', `/batches/${id}${query(q)}`);
+  startBatch = (body: wire.BatchIn, key: string) =>
+    this.json<wire.Batch>('POST', '/batches', body, { 'Idempotency-Key': key });
+  cancelBatch = (id: string) => this.json<wire.Batch>('POST', `/batches/${id}/cancel`, {});
+  retryBatch = (id: string, key: string) =>
+    this.json<wire.Batch>('POST', `/batches/${id}/retry`, {}, { 'Idempotency-Key': key });
   runLog = (id: string, offset: number) =>
     this.json<wire.LogChunk>('GET', `/runs/${id}/log${query({ offset })}`);
+
+  submissions = () => this.json<{ items: wire.Submission[] }>('GET', '/tools/submissions');
+  submission = (id: string) => this.json<wire.SubmissionDetail>('GET', `/tools/submissions/${id}`);
+  decideSubmission = (id: string, decision: Partial<wire.ToolDecision>) =>
+    this.json<wire.Submission>('POST', `/tools/submissions/${id}/decision`, decision);
+  withdrawSubmission = (id: string) =>
+    this.json<wire.Submission>('POST', `/tools/submissions/${id}/withdraw`, {});
+
+  lineage = (subject: { entry?: string; run?: string }, depth: number, limit: number) =>
+    this.json<wire.Lineage>(
+      'GET',
+      `/${subject.run ? `runs/${subject.run}` : `entries/${subject.entry}`}/lineage${query({ depth, limit })}`
+    );
+  comparison = (run: string) => this.json<wire.Comparison>('GET', `/runs/${run}/comparison`);
+  /** The notebook that does a run again, and what the service calls it. */
+  runNotebook = async (run: string): Promise<{ name: string; content: unknown }> => {
+    const response = await this.fetch(`runs/${run}/notebook`);
+    const name = /filename\*=UTF-8''([^;]+)/.exec(response.headers.get('Content-Disposition') ?? '')?.[1];
+    return { name: decodeURIComponent(name ?? 'run.ipynb'), content: await response.json() };
+  };
+
+  clusterChoices = () => this.json<wire.ClusterChoices>('GET', '/clusters/choices');
+  estimateCluster = (body: wire.ClusterIn) =>
+    this.json<wire.ClusterEstimate>('POST', '/clusters/estimate', body);
+  clusters = (q: { scope: wire.SpendScope; state?: wire.ClusterState; limit?: number }) =>
+    this.json<wire.Page<wire.Cluster>>('GET', `/clusters${query(q)}`);
+  createCluster = (body: wire.ClusterIn, key: string) =>
+    this.json<wire.Cluster>('POST', '/clusters', body, { 'Idempotency-Key': key });
+  patchCluster = (id: string, patch: wire.ClusterPatch) =>
+    this.json<wire.Cluster>('PATCH', `/clusters/${id}`, patch);
+  closeCluster = (id: string) => this.json<wire.Cluster>('DELETE', `/clusters/${id}`);
+  clusterLogs = (id: string, name?: string) =>
+    this.json<wire.ClusterLogs>('GET', `/clusters/${id}/logs${query({ name })}`);
+
+  spend = (q: SpendQuery) => this.json<wire.SpendSummary>('GET', `/spend${query({ ...q })}`);
+  spendEntries = (q: SpendQuery & { offset: number; limit: number }) =>
+    this.json<wire.Page<wire.LedgerEntry>>('GET', `/spend/entries${query({ ...q })}`);
+  estimate = (body: wire.EstimateIn) => this.json<wire.Estimate>('POST', '/spend/estimate', body);
+  proposal = (tool: string) => this.json<wire.Proposal>('GET', `/spend/proposal${query({ tool })}`);
 
   accessToken = () => this.json<wire.AccessToken>('POST', '/tokens/access', {});
 }

@@ -7,14 +7,24 @@
 import type { Api } from './api';
 import { Store } from './store';
 
-export type Topic = 'run' | 'upload' | 'dataset' | 'project' | 'quarantine';
+const TOPICS = [
+  'run',
+  'batch',
+  'tool',
+  'upload',
+  'dataset',
+  'project',
+  'quarantine',
+  'cluster',
+  'spend'
+] as const;
+export type Topic = (typeof TOPICS)[number];
 export interface Hint {
   topic: Topic;
   /** Id of what changed; empty after a reconnect: anything may have. */
   subject: string;
 }
 
-const TOPICS: readonly Topic[] = ['run', 'upload', 'dataset', 'project', 'quarantine'];
 const FIRST_WAIT = 1000; // ms
 const LONGEST_WAIT = 30_000; // ms
 

@@ -95,6 +95,39 @@ export function TextAreaField({
   );
 }
 
+export function NumberField({
+  value,
+  onChange,
+  testId,
+  minimum,
+  maximum,
+  ...labelled
+}: Labelled & {
+  /** NaN while nothing is written. */
+  value: number;
+  onChange: (value: number) => void;
+  minimum: number;
+  maximum: number;
+}): JSX.Element {
+  return (
+    <Field {...labelled}>
+      {ids => (
+        <input
+          {...ids}
+          type="number"
+          className="vx-Input"
+          data-testid={testId}
+          value={Number.isNaN(value) ? '' : value}
+          min={minimum}
+          max={maximum}
+          step={1}
+          onChange={e => onChange(e.target.value === '' ? NaN : Number(e.target.value))}
+        />
+      )}
+    </Field>
+  );
+}
+
 export function SelectField({
   value,
   onChange,

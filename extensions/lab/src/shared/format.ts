@@ -38,6 +38,11 @@ export function termTitle(
   return vocabulary?.[kind].find(term => term.id === id)?.title ?? id;
 }
 
+/** Words of the service as a sentence of their own. */
+export function asSentence(words: string): string {
+  return words && `${words[0]!.toUpperCase()}${words.slice(1).replace(/\.?$/, '.')}`;
+}
+
 /** The date alone. */
 export function day(iso: string): string {
   return moment(iso).slice(0, 10);
@@ -45,4 +50,18 @@ export function day(iso: string): string {
 
 export function naturalCompare(a: string, b: string): number {
   return a.localeCompare(b, undefined, { numeric: true, sensitivity: 'base' });
+}
+
+/** An amount of money, or of hours where there is no currency: `12.60 EUR`, `0.004 EUR`. */
+export function money(amount: number, currency: string | null): string {
+  const small = Math.abs(amount) < 0.1 && amount !== 0;
+  const number = amount.toLocaleString('en-GB', {
+    minimumFractionDigits: 2,
+    maximumFractionDigits: small ? 4 : 2
+  });
+  return currency ? `${number} ${currency}` : number;
+}
+
+export function hours(amount: number): string {
+  return amount.toLocaleString('en-GB', { maximumFractionDigits: amount < 10 ? 2 : 1 });
 }

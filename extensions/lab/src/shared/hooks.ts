@@ -1,5 +1,5 @@
 /** Reading from the service inside a component. */
-import { useCallback, useEffect, useRef, useState } from 'react';
+import { useCallback, useEffect, useRef, useState, type RefObject } from 'react';
 
 import { asProblem, type ApiError } from './api';
 
@@ -47,4 +47,32 @@ export function useSettled<T>(value: T, wait: number): T {
     return () => window.clearTimeout(timer);
   }, [value, wait]);
   return settled;
+}
+
+/** The time, in ms, every second while `active`. */
+export function useNow(active: boolean, step = 1000): number {
+  const [now, setNow] = useState(Date.now);
+  useEffect(() => {
+    if (!active) {
+      return undefined;
+    }
+    const timer = window.setInterval(() => setNow(Date.now()), step);
+    return () => window.clearInterval(timer);
+  }, [active, step]);
+  return now;
+}
+
+/** The width of an element in px, kept up; 0 until it is known. Drawings keep the size of their letters by it. */
+export function useWidth(box: RefObject<HTMLElement>): number {
+  const [width, setWidth] = useState(0);
+  useEffect(() => {
+    const element = box.current;
+    if (!element) {
+      return undefined;
+    }
+    const observer = new ResizeObserver(() => setWidth(Math.round(element.clientWidth)));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [box]);
+  return width;
 }

@@ -9,26 +9,41 @@ import { count } from '../shared/format';
 import { useLoaded } from '../shared/hooks';
 import { Icon } from '../shared/icons';
 import { useStore } from '../shared/store';
-import { ToolCard } from './card';
+import { BudgetBanner } from '../spend/notices';
+import type { BatchActions } from './batch-row';
+import { fits, ToolCard } from './card';
 import { Runs } from './runs';
 
-const MOST = 200; // entries asked about; the service checks all when a run starts
+const SHORT = 100; // entries that an address holds
+const MOST = 5000; // entries that the service takes at a time
 
 function matches(tool: Tool, words: readonly string[]): boolean {
   const text = [tool.name, tool.title, tool.description, ...tool.keywords].join(' ').toLowerCase();
   return words.every(word => text.includes(word));
 }
 
-export function ToolsPanel({ core, onResult }: { core: Core; onResult: (run: Run) => void }): JSX.Element {
+export function ToolsPanel({
+  core,
+  onResult,
+  actions
+}: {
+  core: Core;
+  onResult: (run: Run) => void;
+  actions: BatchActions;
+}): JSX.Element {
   const selection = useStore(core.selection);
   useStore(core.me);
   const [search, setSearch] = useState('');
   const [started, setStarted] = useState<string | null>(null);
-  const ids = selection.slice(0, MOST).map(entry => entry.id);
-  const tools = useLoaded(() => core.api.tools(ids), [ids.join()]);
+  const chosen = selection.slice(0, MOST);
+  const ids = chosen.map(entry => entry.id);
+  const tools = useLoaded(
+    () => (ids.length > SHORT ? core.api.matchTools(ids) : core.api.tools(ids)),
+    [ids.join()]
+  );
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
   const found = (tools.value?.items ?? []).filter(tool => matches(tool, words));
-  const fitting = found.filter(tool => tool.eligible && selection.length > 0);
+  const fitting = found.filter(tool => fits(tool) && selection.length > 0);
   const others = found.filter(tool => !fitting.includes(tool));
   const group = (title: string, items: Tool[]): JSX.Element | null =>
     items.length === 0 ? null : (
@@ -40,8 +55,9 @@ export function ToolsPanel({ core, onResult }: { core: Core; onResult: (run: Run
               key={tool.name}
               core={core}
               tool={{ ...tool, eligible: tool.eligible && selection.length > 0 }}
-              selection={selection}
+              selection={chosen}
               onStarted={run => setStarted(run.id)}
+              onBatch={batch => setStarted(batch.id)}
             />
           ))}
         </ul>
@@ -60,6 +76,7 @@ export function ToolsPanel({ core, onResult }: { core: Core; onResult: (run: Run
         </small>
       </header>
       <Banners core={core} />
+      <BudgetBanner core={core} />
       <label className="vx-Search">
         <Icon name="search" />
         <input
@@ -83,7 +100,7 @@ export function ToolsPanel({ core, onResult }: { core: Core; onResult: (run: Run
       {tools.value && found.length === 0 && (
         <Empty icon="search" title={words.length ? 'No tool matches' : 'No tools are installed'} />
       )}
-      <Runs core={core} started={started} onResult={onResult} />
+      <Runs core={core} started={started} onResult={onResult} actions={actions} />
     </div>
   );
 }

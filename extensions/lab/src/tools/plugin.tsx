@@ -26,6 +26,24 @@ export const toolsPlugin: JupyterFrontEndPlugin<void> = {
             });
           }
         }}
+        actions={{
+          open: entry => {
+            core.selection.set([entry]);
+            void app.commands.execute(CommandIds.view);
+          },
+          showBatch: batch => {
+            void app.commands.execute(CommandIds.openWorkspace);
+            core.wanted.set({
+              page: 'rows',
+              project: batch.project,
+              batch: { id: batch.id, title: batch.title }
+            });
+          },
+          showDataset: (project, dataset) => {
+            core.highlight(dataset);
+            void app.commands.execute(CommandIds.openWorkspace, { project, dataset });
+          }
+        }}
       />
     ));
     app.shell.add(panel, 'right', { rank: 50 });

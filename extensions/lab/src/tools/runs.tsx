@@ -1,143 +1,67 @@
-/** The runs of my projects: state, progress, log, and what may be done. */
+/** The runs and batches of my projects, newest first. */
 import { useEffect, useState } from 'react';
 
 import type { Core } from '../core';
-import type { Run, RunState } from '../shared/types';
-import { Button, Empty, ProblemNotice, ProgressBar } from '../shared/components';
-import { duration, moment } from '../shared/format';
+import type { Batch, Run } from '../shared/types';
+import { Button, Empty, ProblemNotice } from '../shared/components';
 import { useLoaded } from '../shared/hooks';
-import { RunLog } from './log';
+import { BatchRow, type BatchActions } from './batch-row';
+import { RunRow } from './run-row';
 
 const LIMIT = 30;
+const CALM = 400; // ms between two readings: a batch gives many hints
 
-const STATES: Record<RunState, { text: string; tone: 'wait' | 'live' | 'good' | 'bad' | 'off' }> = {
-  queued: { text: 'Queued', tone: 'wait' },
-  staging_in: { text: 'Preparing', tone: 'live' },
-  running: { text: 'Running', tone: 'live' },
-  staging_out: { text: 'Saving results', tone: 'live' },
-  succeeded: { text: 'Succeeded', tone: 'good' },
-  failed: { text: 'Failed', tone: 'bad' },
-  cancelled: { text: 'Cancelled', tone: 'off' }
-};
-
-export function ended(run: Run): boolean {
-  return run.state === 'succeeded' || run.state === 'failed' || run.state === 'cancelled';
-}
-
-function useNow(active: boolean): number {
-  const [now, setNow] = useState(Date.now);
+export function useHints(core: Core, reload: () => void): void {
   useEffect(() => {
-    if (!active) {
-      return undefined;
-    }
-    const timer = window.setInterval(() => setNow(Date.now()), 1000);
-    return () => window.clearInterval(timer);
-  }, [active]);
-  return now;
+    let timer = 0;
+    const soon = (): void => {
+      timer ||= window.setTimeout(() => {
+        timer = 0;
+        reload();
+      }, CALM);
+    };
+    const off = [core.events.on('run', soon), core.events.on('batch', soon)];
+    return () => {
+      window.clearTimeout(timer);
+      off.forEach(stop => stop());
+    };
+  }, [core, reload]);
 }
 
-function RunRow({
-  core,
-  run,
-  open,
-  onOpen,
-  onResult,
-  onChanged
-}: {
-  core: Core;
-  run: Run;
-  open: boolean;
-  onOpen: () => void;
-  onResult: (run: Run) => void;
-  onChanged: () => void;
-}): JSX.Element {
-  const over = ended(run);
-  const now = useNow(!over);
-  const state = STATES[run.state];
-  const until = run.ended_at ? Date.parse(run.ended_at) : now;
-  const elapsed = run.started_at ? duration((until - Date.parse(run.started_at)) / 1000) : '';
-  const act = (action: Promise<unknown>): void => void action.then(onChanged, error => core.report(error));
-  return (
-    <li className="vx-Run" data-testid="run-row" data-run={run.id} data-state={run.state}>
-      <div className="vx-Run-head">
-        <span className={`vx-Chip vx-mod-${state.tone}`}>{state.text}</span>
-        <strong title={run.title}>{run.title}</strong>
-      </div>
-      <small className="vx-Muted">
-        {[run.label, run.tool ?? 'Import', run.owner, run.project, moment(run.created_at), elapsed]
-          .filter(Boolean)
-          .join(' · ')}
-      </small>
-      {!over && (
-        <ProgressBar
-          value={run.state === 'queued' ? 0 : run.progress || undefined}
-          label={`Progress of ${run.label}`}
-        />
-      )}
-      {!over && run.progress_text && <small>{run.progress_text}</small>}
-      {run.reason && (
-        <p className="vx-Reason" role="status">
-          {run.reason}
-        </p>
-      )}
-      <div className="vx-Buttons vx-mod-compact">
-        {run.output_dataset_id && (
-          <Button
-            label="Show result"
-            icon="datasets"
-            kind={over ? 'plain' : 'quiet'}
-            testId="run-result"
-            onClick={() => onResult(run)}
-          />
-        )}
-        <Button
-          label="Log"
-          icon="text"
-          kind="quiet"
-          expanded={open}
-          testId="run-log-button"
-          onClick={onOpen}
-        />
-        {run.cancellable && (
-          <Button
-            label="Cancel"
-            icon="stop"
-            kind="quiet"
-            testId="run-cancel"
-            onClick={() => act(core.api.cancelRun(run.id))}
-          />
-        )}
-        {over && run.kind === 'tool' && (
-          <Button
-            label="Run again"
-            icon="repeat"
-            kind="quiet"
-            testId="run-again"
-            onClick={() => act(core.api.repeatRun(run.id, crypto.randomUUID()))}
-          />
-        )}
-      </div>
-      {open && <RunLog core={core} run={run.id} />}
-    </li>
-  );
+type Row = { at: string; run: Run; batch?: undefined } | { at: string; batch: Batch; run?: undefined };
+
+async function read(core: Core, kind: 'tool' | '', limit: number): Promise<{ rows: Row[]; more: boolean }> {
+  const [runs, batches] = await Promise.all([
+    core.api.runs({ kind, batch: 'none', limit }),
+    core.api.batches({ limit })
+  ]);
+  const rows: Row[] = [
+    ...runs.items.map(run => ({ at: run.created_at, run })),
+    ...batches.items.map(batch => ({ at: batch.created_at, batch }))
+  ];
+  rows.sort((a, b) => (a.at < b.at ? 1 : -1));
+  return { rows: rows.slice(0, limit), more: runs.total + batches.total > limit };
 }
 
 export function Runs({
   core,
   started,
-  onResult
+  onResult,
+  actions
 }: {
   core: Core;
-  /** The run to show opened, just started here. */
+  /** The run or batch to show opened, just started here. */
   started: string | null;
   onResult: (run: Run) => void;
+  actions: BatchActions;
 }): JSX.Element {
   const [kind, setKind] = useState<'tool' | ''>('tool');
   const [limit, setLimit] = useState(LIMIT);
   const [opened, setOpened] = useState<string | null>(null);
-  const runs = useLoaded(() => core.api.runs({ kind, limit }), [kind, limit, started]);
+  const found = useLoaded(() => read(core, kind, limit), [kind, limit, started]);
   useEffect(() => setOpened(started), [started]);
-  useEffect(() => core.events.on('run', runs.reload), [core, runs.reload]);
+  useHints(core, found.reload);
+  const toggle = (id: string): void => setOpened(now => (now === id ? null : id));
   return (
     <section className="vx-Section" aria-label="Runs">
       <div className="vx-Section-head">
@@ -149,26 +73,38 @@ export function Runs({
           onClick={() => setKind(k => (k ? '' : 'tool'))}
         />
       </div>
-      {runs.problem && <ProblemNotice problem={runs.problem} onRetry={runs.reload} />}
-      {runs.value?.total === 0 && (
+      {found.problem && <ProblemNotice problem={found.problem} onRetry={found.reload} />}
+      {found.value?.rows.length === 0 && (
         <Empty icon="play" title="No runs yet">
           Select a row in the workspace and press Run on a tool that fits.
         </Empty>
       )}
       <ul className="vx-List">
-        {runs.value?.items.map(run => (
-          <RunRow
-            key={run.id}
-            core={core}
-            run={run}
-            open={opened === run.id}
-            onOpen={() => setOpened(id => (id === run.id ? null : run.id))}
-            onResult={onResult}
-            onChanged={runs.reload}
-          />
-        ))}
+        {found.value?.rows.map(({ run, batch }) =>
+          batch ? (
+            <BatchRow
+              key={batch.id}
+              core={core}
+              batch={batch}
+              open={opened === batch.id}
+              onOpen={open => setOpened(open ? batch.id : null)}
+              actions={actions}
+              onChanged={found.reload}
+            />
+          ) : (
+            <RunRow
+              key={run.id}
+              core={core}
+              run={run}
+              open={opened === run.id}
+              onOpen={() => toggle(run.id)}
+              onResult={onResult}
+              onChanged={found.reload}
+            />
+          )
+        )}
       </ul>
-      {runs.value && runs.value.total > limit && (
+      {found.value?.more && (
         <Button label="Show more" kind="quiet" onClick={() => setLimit(n => n + LIMIT)} />
       )}
     </section>

@@ -50,6 +50,23 @@ export function TextView({ blob, name }: { blob: Blob; name: string }): JSX.Elem
   );
 }
 
+const NOTHING_FROM_ELSEWHERE =
+  '<!doctype html><meta http-equiv="Content-Security-Policy" content="default-src \'none\'; ' +
+  "style-src 'unsafe-inline'; img-src data:\">";
+
+/** A page that a tool or a person made: it runs no script, loads nothing, and knows nothing of the page around it. */
+export function PageView({ blob, name }: { blob: Blob; name: string }): JSX.Element {
+  const [text, setText] = useState('');
+  useEffect(() => {
+    void blob.text().then(setText);
+  }, [blob]);
+  return (
+    <div className="vx-Viewer" data-testid="page-viewer">
+      <iframe className="vx-Page" title={name} sandbox="" srcDoc={NOTHING_FROM_ELSEWHERE + text} />
+    </div>
+  );
+}
+
 export function TableView({ blob, name }: { blob: Blob; name: string }): JSX.Element {
   const [text, setText] = useState('');
   const [order, setOrder] = useState<{ column: number; descending: boolean } | null>(null);
@@ -68,7 +85,11 @@ export function TableView({ blob, name }: { blob: Blob; name: string }): JSX.Ele
     estimateSize: () => ROW,
     overscan: 20
   });
-  const template = `56px repeat(${sheet.header.length}, minmax(110px, 1fr))`;
+  // The same width for every row: a long cell must not move the columns of its row.
+  const columns = {
+    gridTemplateColumns: `56px repeat(${sheet.header.length}, minmax(110px, 1fr))`,
+    minWidth: 72 + 118 * sheet.header.length
+  };
   const sort = (column: number): void =>
     setOrder(before => ({ column, descending: before?.column === column && !before.descending }));
   return (
@@ -85,12 +106,7 @@ export function TableView({ blob, name }: { blob: Blob; name: string }): JSX.Ele
         aria-rowcount={rows.length + 1}
         tabIndex={0}
       >
-        <div
-          className="vx-Grid-header"
-          role="row"
-          aria-rowindex={1}
-          style={{ gridTemplateColumns: template }}
-        >
+        <div className="vx-Grid-header" role="row" aria-rowindex={1} style={columns}>
           <div role="columnheader">#</div>
           {sheet.header.map((title, column) => (
             <div
@@ -112,7 +128,7 @@ export function TableView({ blob, name }: { blob: Blob; name: string }): JSX.Ele
               role="row"
               aria-rowindex={item.index + 2}
               className="vx-Grid-row"
-              style={{ gridTemplateColumns: template, height: ROW, transform: `translateY(${item.start}px)` }}
+              style={{ ...columns, height: ROW, transform: `translateY(${item.start}px)` }}
             >
               <div role="rowheader" className="vx-Muted">
                 {item.index + 1}

@@ -3,6 +3,7 @@ import { MainAreaWidget } from '@jupyterlab/apputils';
 
 import type { Core } from '../core';
 import type { Entry } from '../shared/types';
+import { isPlan } from '../planner/state';
 import { labIcon } from '../shared/icons';
 import { PanelWidget } from '../shared/widget';
 import { CommandIds, ICore, PluginIds } from '../tokens';
@@ -20,6 +21,11 @@ export const viewerPlugin: JupyterFrontEndPlugin<void> = {
       isEnabled: () => core.selection.get().length > 0,
       execute: () => {
         const entries: Entry[] = layered(core.selection.get());
+        const [first] = entries;
+        if (entries.length === 1 && first && isPlan(first) && app.commands.hasCommand(CommandIds.openPlan)) {
+          core.execute(CommandIds.openPlan, { entry: first.id });
+          return;
+        }
         const id = `voxelhub-view-${entries.map(entry => entry.id).join('-')}`;
         const open = [...app.shell.widgets('main')].find(widget => widget.id === id);
         if (!open && entries.length > 0) {

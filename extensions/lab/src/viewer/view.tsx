@@ -7,7 +7,7 @@ import type { Entry, View } from '../shared/types';
 import { Empty, ProblemNotice, ProgressBar } from '../shared/components';
 import { useLoaded } from '../shared/hooks';
 import { readAll } from './fetch';
-import { ImageView, TableView, TextView } from './plain';
+import { ImageView, PageView, TableView, TextView } from './plain';
 import { VolumeView, type VolumeSource } from './volume';
 
 const MASKS = /mask|segment|label|contour/i;
@@ -23,7 +23,7 @@ export function layered(entries: readonly Entry[]): Entry[] {
   return swap ? [second, first] : entries.slice(0, 2);
 }
 
-function Plain({ core, view }: { core: Core; view: View }): JSX.Element {
+function Plain({ core, view, format }: { core: Core; view: View; format: string }): JSX.Element {
   const content = useLoaded(
     async () => (await core.api.fetch(view.content_path ?? '')).blob(),
     [view.content_path]
@@ -37,6 +37,9 @@ function Plain({ core, view }: { core: Core; view: View }): JSX.Element {
   const parts = { blob: content.value, name: view.name };
   if (view.kind === 'image') {
     return <ImageView {...parts} />;
+  }
+  if (view.kind === 'text' && format === 'html') {
+    return <PageView {...parts} />;
   }
   return view.kind === 'table' ? <TableView {...parts} /> : <TextView {...parts} />;
 }
@@ -76,6 +79,6 @@ export function EntryViewer({ core, entries }: { core: Core; entries: readonly E
   return first.kind === 'volume' ? (
     <Volumes core={core} views={views.value} />
   ) : (
-    <Plain core={core} view={first} />
+    <Plain core={core} view={first} format={entries[0]?.file_format ?? ''} />
   );
 }

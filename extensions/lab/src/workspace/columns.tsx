@@ -24,6 +24,12 @@ const KIND_ICON: Record<Entry['kind'], IconName> = {
   file: 'text'
 };
 
+/** A result of a batch, `<batch> · <item>`, by its item: forty that begin alike would all be cut alike. */
+function place(entry: Entry): string {
+  const [batch, ...item] = entry.dataset_title.split(' · ');
+  return entry.execution && item.length > 0 ? `${item.join(' · ')} · ${batch}` : entry.dataset_title;
+}
+
 function projectTitle(core: Core, name: string): string {
   return core.me.get()?.projects.find(project => project.name === name)?.title || name;
 }
@@ -71,7 +77,7 @@ export const COLUMNS: readonly Column[] = [
     sortable: false,
     cell: entry => (
       <span className="vx-Name" title={`${entry.dataset_title}, version ${entry.version}`}>
-        <span>{entry.dataset_title}</span>
+        <span>{place(entry)}</span>
         <small>v{entry.version}</small>
       </span>
     )

@@ -9,6 +9,7 @@ import { useLoaded } from '../shared/hooks';
 import { useStore } from '../shared/store';
 import { Download } from './download';
 import { FLAGS, FlagNotices } from './flags';
+import { CommandIds } from '../tokens';
 import { Versions } from './versions';
 
 const FILES = 50;
@@ -96,7 +97,7 @@ export function Details({
     ['Size', `${bytes(entry.size)} in ${count(entry.n_files, 'file')}`],
     ['Date', moment(entry.created_at)],
     ...Object.entries(entry.meta)
-      .filter(([key]) => key !== FLAGS)
+      .filter(([key]) => key !== FLAGS && key !== 'sources') // its history shows where it comes from
       .map(([key, value]): [string, React.ReactNode] => [label(key), plain(value)])
   ];
   return (
@@ -106,6 +107,15 @@ export function Details({
         <Button label="Close details" icon="close" iconOnly kind="quiet" onClick={onClose} />
       </header>
       <FlagNotices entry={entry} />
+      <div className="vx-Buttons">
+        <Button
+          label="History"
+          icon="history"
+          title="Where it comes from, and what was made from it"
+          testId="entry-history"
+          onClick={() => core.execute(CommandIds.openLineage, { entry: entry.id })}
+        />
+      </div>
       <section>
         <h3>In a notebook</h3>
         <Copyable text={entry.path} label="path" />

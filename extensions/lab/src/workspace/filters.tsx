@@ -94,6 +94,18 @@ export function Filters({
         data-testid="filter-execution"
         onChange={e => onChange({ execution: e.target.value.trim() })}
       />
+      {state.batch && (
+        <span className="vx-Chip vx-mod-live vx-Filter-batch" data-testid="filter-batch">
+          <span title={state.batch_title}>Batch: {state.batch_title}</span>
+          <Button
+            label="Show more than this batch"
+            icon="close"
+            iconOnly
+            kind="quiet"
+            onClick={() => onChange({ batch: '', batch_title: '' })}
+          />
+        </span>
+      )}
       {isFiltered(state) && (
         <Button
           label="Clear filters"

@@ -6,20 +6,21 @@ import { defaultRangeExtractor, useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useRef, useState } from 'react';
 
 import type { Core } from '../core';
+import type { EntryQuery } from '../shared/api';
 import type { Entry } from '../shared/types';
 import { Button } from '../shared/components';
 import { Icon } from '../shared/icons';
+import type { PagedRows, Rows } from '../shared/pages';
 import { useStore } from '../shared/store';
 import { COLUMNS, TEMPLATE } from './columns';
-import type { PagedRows, Rows } from './pages';
 import type { Selection } from './selection';
 
 const ROW = 30; // px
 
 export interface GridProps {
   core: Core;
-  pages: PagedRows;
-  rows: Rows;
+  pages: PagedRows<Entry, EntryQuery>;
+  rows: Rows<Entry>;
   selection: Selection;
   sort: string;
   onSort: (column: string) => void;

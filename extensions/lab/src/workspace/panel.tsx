@@ -2,12 +2,14 @@
 import { useEffect, useMemo, useState } from 'react';
 
 import type { Core, Wanted } from '../core';
+import type { EntryQuery } from '../shared/api';
 import type { Entry } from '../shared/types';
 import { Quarantine } from '../quarantine/page';
 import { Banners } from '../shared/banners';
 import { Button, Empty, Menu, ProblemNotice, type MenuItem } from '../shared/components';
 import { count } from '../shared/format';
 import { useSettled } from '../shared/hooks';
+import { PagedRows } from '../shared/pages';
 import { useStore } from '../shared/store';
 import { BringIn, useDrop } from '../uploads/dropzone';
 import type { Picked } from '../uploads/collect';
@@ -17,7 +19,6 @@ import { Details } from './details';
 import { RenameDialog, TrashDialog, TypeDialog } from './dialogs';
 import { Filters } from './filters';
 import { Grid } from './grid';
-import { PagedRows } from './pages';
 import { useSelection } from './selection';
 import { INITIAL, isFiltered, restoreState, saveState, toggled, toQuery, type TableState } from './state';
 import { StoragePage } from './storage';
@@ -26,6 +27,7 @@ import { Trash } from './trash';
 export interface WorkspaceActions {
   view: (entries: readonly Entry[]) => void;
   useInTool: () => void;
+  plan: (slides: readonly Entry[]) => void;
 }
 
 const PAGES = [
@@ -44,9 +46,17 @@ export function Workspace({ core, actions }: { core: Core; actions: WorkspaceAct
   const [menu, setMenu] = useState<{ x: number; y: number } | null>(null);
   const [dialog, setDialog] = useState<OpenDialog>(null);
   const [dropped, setDropped] = useState<Picked[] | null>(null);
-  const pages = useMemo(() => new PagedRows(core.api), [core]);
+  const pages = useMemo(
+    () =>
+      new PagedRows<Entry, EntryQuery>(
+        (query, offset, limit) => core.api.entries({ ...query, offset, limit }),
+        {}
+      ),
+    [core]
+  );
   const rows = useStore(pages.rows);
   const chosen = useStore(core.selection);
+  const planner = useStore(core.planner.tool);
   const selection = useSelection(core, rows);
   const settled = useSettled(state, 150);
   const drop = useDrop(setDropped);
@@ -68,7 +78,12 @@ export function Workspace({ core, actions }: { core: Core; actions: WorkspaceAct
       core.wanted.set(null);
       setAt(wanted);
       if (wanted.page === 'rows') {
-        setState({ ...INITIAL, project: wanted.project });
+        setState({
+          ...INITIAL,
+          project: wanted.project,
+          batch: wanted.batch?.id ?? '',
+          batch_title: wanted.batch?.title ?? ''
+        });
       }
     }
   }, [core, wanted]);
@@ -85,6 +100,17 @@ export function Workspace({ core, actions }: { core: Core; actions: WorkspaceAct
     },
     { label: 'Details', icon: 'info', disabled: !one, onChoose: () => setSheet(true) },
     { label: 'Use in a tool', icon: 'tools', disabled: chosen.length === 0, onChoose: actions.useInTool },
+    // Always there, so that the table does not move below a double click.
+    ...(planner
+      ? [
+          {
+            label: 'Plan',
+            icon: 'planner' as const,
+            disabled: !core.planner.fits(chosen),
+            onChoose: () => actions.plan(chosen)
+          }
+        ]
+      : []),
     { label: 'Rename', icon: 'pencil', disabled: !one, onChoose: () => setDialog('rename') },
     { label: 'Edit type', icon: 'tag', disabled: chosen.length === 0, onChoose: () => setDialog('type') },
     {

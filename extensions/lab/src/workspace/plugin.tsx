@@ -1,31 +1,25 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ILayoutRestorer } from '@jupyterlab/application';
-import { MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
+import { ICommandPalette } from '@jupyterlab/apputils';
 import { ILauncher } from '@jupyterlab/launcher';
 
 import type { Core } from '../core';
-import { labIcon } from '../shared/icons';
-import { PanelWidget } from '../shared/widget';
+import { addSinglePage } from '../shared/single-page';
 import { CommandIds, ICore, PluginIds } from '../tokens';
-import { Workspace } from './panel';
+import { Workspace, type WorkspaceActions } from './panel';
 
-const ID = 'voxelhub-workspace';
-
-function makeWorkspace(app: JupyterFrontEnd, core: Core): MainAreaWidget<PanelWidget> {
-  const actions = {
-    view: (entries: Parameters<typeof core.selection.set>[0]) => {
+function actionsOf(app: JupyterFrontEnd, core: Core): WorkspaceActions {
+  return {
+    view: entries => {
       core.selection.set(entries);
       void app.commands.execute(CommandIds.view);
     },
-    useInTool: () => void app.commands.execute(CommandIds.openTools)
+    useInTool: () => void app.commands.execute(CommandIds.openTools),
+    plan: slides => {
+      core.planner.slides.set(slides);
+      void app.commands.execute(CommandIds.openPlanner);
+    }
   };
-  const content = new PanelWidget(
-    { id: `${ID}-content`, title: 'Workspace', icon: labIcon('workspace'), closable: true },
-    () => <Workspace core={core} actions={actions} />
-  );
-  const widget = new MainAreaWidget({ content });
-  widget.id = ID;
-  return widget;
 }
 
 export const workspacePlugin: JupyterFrontEndPlugin<void> = {
@@ -33,36 +27,32 @@ export const workspacePlugin: JupyterFrontEndPlugin<void> = {
   description: 'The table of all files and datasets of my projects.',
   autoStart: true,
   requires: [ICore],
-  optional: [ILauncher, ILayoutRestorer],
+  optional: [ILauncher, ICommandPalette, ILayoutRestorer],
   activate: (
     app: JupyterFrontEnd,
     core: Core,
     launcher: ILauncher | null,
+    palette: ICommandPalette | null,
     restorer: ILayoutRestorer | null
   ) => {
-    const tracker = new WidgetTracker<MainAreaWidget<PanelWidget>>({ namespace: 'voxelhub-workspace' });
-    app.commands.addCommand(CommandIds.openWorkspace, {
-      label: args => (args['isLauncher'] ? 'Workspace' : 'VoxelHub: workspace'),
-      caption: 'Datasets, results and what to do with them',
-      icon: labIcon('workspace'),
-      execute: args => {
-        if (typeof args['dataset'] === 'string') {
-          core.wanted.set({ page: 'rows', project: String(args['project'] ?? '') });
-        }
-        const widget = tracker.currentWidget ?? makeWorkspace(app, core);
-        if (!widget.isAttached) {
-          app.shell.add(widget, 'main');
-          void tracker.add(widget);
-        }
-        app.shell.activateById(widget.id);
+    const actions = actionsOf(app, core);
+    addSinglePage(
+      app,
+      { launcher, palette, restorer },
+      {
+        id: 'voxelhub-workspace',
+        command: CommandIds.openWorkspace,
+        title: 'Workspace',
+        caption: 'Datasets, results and what to do with them',
+        icon: 'workspace',
+        rank: 0,
+        before: args => {
+          if (typeof args['dataset'] === 'string') {
+            core.wanted.set({ page: 'rows', project: String(args['project'] ?? '') });
+          }
+        },
+        render: () => <Workspace core={core} actions={actions} />
       }
-    });
-    launcher?.add({
-      command: CommandIds.openWorkspace,
-      args: { isLauncher: true },
-      category: 'VoxelHub',
-      rank: 0
-    });
-    void restorer?.restore(tracker, { command: CommandIds.openWorkspace, name: () => ID });
+    );
   }
 };

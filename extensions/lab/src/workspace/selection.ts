@@ -4,7 +4,7 @@ import { useCallback, useRef } from 'react';
 import type { Core } from '../core';
 import type { Entry } from '../shared/types';
 import { useStore } from '../shared/store';
-import type { Rows } from './pages';
+import type { Rows } from '../shared/pages';
 
 export interface Selection {
   chosen: ReadonlySet<string>;
@@ -16,7 +16,7 @@ export interface Selection {
   clear: () => void;
 }
 
-export function useSelection(core: Core, rows: Rows): Selection {
+export function useSelection(core: Core, rows: Rows<Entry>): Selection {
   const selection = useStore(core.selection);
   const anchor = useRef(0);
   const current = useRef(rows);

@@ -7,6 +7,9 @@ export interface TableState {
   data_type: string;
   file_format: string;
   execution: string;
+  /** What a batch made: its id, and its title to show. */
+  batch: string;
+  batch_title: string;
   sort: string;
 }
 
@@ -16,6 +19,8 @@ export const INITIAL: TableState = {
   data_type: '',
   file_format: '',
   execution: '',
+  batch: '',
+  batch_title: '',
   sort: '-created_at'
 };
 const KEY = 'voxelhub:workspace-table';
@@ -41,11 +46,13 @@ export function saveState(state: TableState): void {
 }
 
 export function isFiltered(state: TableState): boolean {
-  return Boolean(state.q || state.project || state.data_type || state.file_format || state.execution);
+  return Boolean(
+    state.q || state.project || state.data_type || state.file_format || state.execution || state.batch
+  );
 }
 
 export function toQuery(state: TableState): EntryQuery {
-  return { ...state };
+  return Object.fromEntries(Object.entries(state).filter(([name]) => name !== 'batch_title'));
 }
 
 /** A click on a header: ascending, then descending. */

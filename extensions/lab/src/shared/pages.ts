@@ -1,39 +1,41 @@
 /** Rows by position, fetched a page at a time; old rows stay on show while new ones are on their way. */
-import { asProblem, type Api, type ApiError, type EntryQuery } from '../shared/api';
-import type { Entry } from '../shared/types';
-import { Store } from '../shared/store';
+import { asProblem, type ApiError } from './api';
+import { Store } from './store';
+import type { Page } from './types';
 
 export const PAGE = 100;
 const KEPT = 40; // pages
 
-export interface Rows {
+export interface Rows<T> {
   total: number;
   /** The first page of this query has arrived. */
   ready: boolean;
   loading: boolean;
   problem: ApiError | null;
-  at: (index: number) => Entry | undefined;
+  at: (index: number) => T | undefined;
 }
 
-export class PagedRows {
-  readonly rows = new Store<Rows>({
+export class PagedRows<T, Q> {
+  readonly rows = new Store<Rows<T>>({
     total: 0,
     ready: false,
     loading: true,
     problem: null,
     at: () => undefined
   });
-  private query: EntryQuery = {};
   private turn = 0;
   private total = 0;
-  private pages = new Map<number, Entry[]>();
+  private pages = new Map<number, T[]>();
   private asked = new Set<number>();
   private visible: [number, number] = [0, PAGE - 1];
 
-  constructor(private readonly api: Api) {}
+  constructor(
+    private readonly read: (query: Q, offset: number, limit: number) => Promise<Page<T>>,
+    private query: Q
+  ) {}
 
   /** Shows another query; the rows of the old one stay until the first page is here. */
-  ask(query: EntryQuery): void {
+  ask(query: Q): void {
     this.query = query;
     this.visible = [0, PAGE - 1];
     this.reload();
@@ -65,7 +67,7 @@ export class PagedRows {
     const mine = this.turn;
     this.asked.add(page);
     try {
-      const answer = await this.api.entries({ ...this.query, offset: page * PAGE, limit: PAGE });
+      const answer = await this.read(this.query, page * PAGE, PAGE);
       if (mine !== this.turn) {
         return;
       }
