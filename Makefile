@@ -4,12 +4,13 @@ BOOTSTRAP = $(PYTHON) hub_config/bootstrap.py
 ENVS = $(or $(VOXELHUB_ENVS_DIR),.envs)
 TEST = $(ENVS)/test/bin
 NPM = PATH="$(abspath $(ENVS))/core/bin:$$PATH" npm
-RUNTIME = core lab imaging tool-dicom-to-nifti ocr keycloak proxy labextension kernelspecs bytecode
+TOOLS = tool-base tool-dicom-to-nifti tool-fastq-qc tool-notebook tool-plan-slides tool-radiomics-ibsi tool-segment-otsu
+RUNTIME = core lab imaging $(TOOLS) ocr keycloak proxy plannerviews labextension kernelspecs bytecode
 PACKAGES = hub_config/voxelhub_hub spawner/voxelhub_spawner spawner/voxelhub_sandbox service/voxelhub_service \
-	extensions/lab/voxelhub_lab extensions/planner/voxelhub_planner kernels/voxelhub
+	extensions/lab/voxelhub_lab extensions/planner/voxelhub_planner extensions/planner/voxelhub_planner_widgets kernels/voxelhub tools/adapter/voxelhub_tool
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test-setup test check types bench soak fresh bundle kernel-torch clean
+.PHONY: help setup up test-setup test check types bench planner-table soak fresh bundle kernel-torch clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,11 +22,11 @@ up: setup ## install what is missing, start everything, print the address; Ctrl-
 	@exec ./voxelhub up
 
 test-setup: setup
-	@$(BOOTSTRAP) test
+	@$(BOOTSTRAP) test s3proxy
 	@sh tests/support/system_packages.sh
 
-test: test-setup check ## checks, then the whole suite, cheap to dear
-	@$(TEST)/python -m pytest $(PYTEST)
+test: test-setup check ## checks, then the whole suite, cheap to dear, two files at a time
+	@$(TEST)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 check: test-setup ## ruff, mypy, tsc, eslint, prettier
 	$(TEST)/ruff check .
@@ -38,6 +39,10 @@ types: test-setup ## the panels' TypeScript types, from the service's OpenAPI do
 bench: test-setup ## the measurements of docs/measured
 	@$(BOOTSTRAP) bench-deid
 	@$(TEST)/python tests/benchmarks/bench.py $(BENCH)
+
+planner-table: ## the planner beside the paper's method and other solvers: docs/measured/planner.md
+	@$(BOOTSTRAP) planner-bench
+	@OMP_NUM_THREADS=1 $(ENVS)/planner-bench/bin/python tests/benchmarks/planner_table.py $(TABLE)
 
 soak: test-setup ## the long runs: kill storms, fuzzing, scale
 	@$(TEST)/python -m pytest -m slow --timeout 7200 -s $(PYTEST)

@@ -1,4 +1,4 @@
-// Lints the TypeScript of the Lab extension; prettier owns the layout of the text.
+// Lints the TypeScript of the Lab extension and of the planner's views; prettier owns the layout of the text.
 import plugin from '@typescript-eslint/eslint-plugin';
 import parser from '@typescript-eslint/parser';
 
@@ -6,8 +6,13 @@ export default [
   { ignores: ['**/lib/**', '**/node_modules/**', 'dist-lab/**', '.envs/**', '**/api-types.ts'] },
   ...plugin.configs['flat/recommended'],
   {
-    files: ['extensions/lab/src/**/*.{ts,tsx}'],
-    languageOptions: { parser, parserOptions: { project: './extensions/lab/tsconfig.json' } },
+    files: ['extensions/lab/src/**/*.{ts,tsx}', 'extensions/planner/widgets/src/**/*.ts'],
+    languageOptions: {
+      parser,
+      parserOptions: {
+        project: ['./extensions/lab/tsconfig.json', './extensions/planner/widgets/tsconfig.json']
+      }
+    },
     rules: {
       eqeqeq: 'error',
       'no-console': ['error', { allow: ['warn', 'error'] }],

@@ -25,11 +25,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVS = Path(os.environ.get("VOXELHUB_ENVS_DIR", ROOT / ".envs"))
+VIEWS = ROOT / "extensions" / "planner" / "widgets"
 VENDOR = ROOT / "vendor"  # what `voxelhub bundle` put in: wheels, npm packages, Keycloak; then no registry is asked
 UV_VERSION = "0.13.9"
 KEYCLOAK_VERSION = "26.7.3"
 KEYCLOAK_ARTIFACT = f"org.keycloak:keycloak-quarkus-dist:tar.gz:{KEYCLOAK_VERSION}"
 KEYCLOAK_SHA256 = "77657f30b7e90d70f727712ce1c967f430fd6a5e9f458d32d8c6df0635345f47"
+S3PROXY_VERSION = "2.9.0"
+S3PROXY_ARTIFACT = f"org.gaul:s3proxy:jar:jar-with-dependencies:{S3PROXY_VERSION}"
+S3PROXY_SHA256 = "238f813ff9d6d295273f809f383d31307d88d8f56acc40109b68a5d49186a0eb"
 KEYCLOAK_BUILD = ["build", "--db=dev-file", "--health-enabled=true"]
 JAVA_OPTIONS = {
     "JAVA_OPTS_KC_HEAP": "-Xms64m -Xmx384m",
@@ -40,14 +44,24 @@ JAVA_OPTIONS = {
 SOURCES = {
     "core": ["hub_config", "spawner", "service"],
     "lab": ["extensions/lab"],
-    "imaging": ["kernels"],
-    "imaging-torch": ["kernels"],
+    "imaging": ["kernels", "extensions/planner"],
+    "imaging-torch": ["kernels", "extensions/planner"],
+    "tool-base": [],
     "tool-dicom-to-nifti": [],
+    "tool-fastq-qc": [],
+    "tool-notebook": [],
+    "tool-plan-slides": [],
+    "tool-radiomics-ibsi": [],
+    "tool-segment-otsu": [],
     "ocr": [],
     "bench-deid": [],
+    "planner-bench": ["extensions/planner"],
     "test": ["hub_config", "spawner", "service", "extensions/lab", "extensions/planner", "kernels"],
 }
-SIZES = {"imaging-torch": "about 5.2 GB on disk, of which the CUDA libraries are most"}
+# A tool's sandbox sees its environment and nothing of the checkout, so what it imports of ours is copied in.
+COPIES = {"tool-plan-slides": ["extensions/planner/voxelhub_planner"]}
+SIZES = {"imaging-torch": "about 5.2 GB on disk, of which the CUDA libraries are most",
+         "tool-radiomics-ibsi": "about 1 GB on disk, of which ITK is half"}
 
 
 class SetupError(Exception):
@@ -156,6 +170,28 @@ def environment(name: str) -> None:
                  "@jupyterlab/apputils-extension:announcements"], stderr=subprocess.DEVNULL)
 
     once(name, digest([lock, sys.version, str(ENVS), str(ROOT), *SOURCES[name]]), make)
+    copy = ENVS / name / "voxelhub.lock"  # what a run names as its environment
+    if not copy.exists() or copy.read_bytes() != lock.read_bytes():
+        part = copy.with_suffix(".part")
+        shutil.copyfile(lock, part)
+        part.replace(copy)
+    for folder in COPIES.get(name, []):
+        copied(name, ROOT / folder)
+
+
+def copied(name: str, package: Path) -> None:
+    """A package of ours within an environment, made anew when it or the environment has changed."""
+    sources = sorted(path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    target = next((ENVS / name / "lib").glob("python3*")) / "site-packages" / package.name
+
+    def make() -> None:
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(package, target, ignore=shutil.ignore_patterns("__pycache__"))
+        run([str(python_of(name)), "-m", "compileall", "-q", str(target)])
+
+    made_at = str((ENVS / name / "pyvenv.cfg").stat().st_mtime_ns)
+    once(f"{name}-{package.name}", digest([*map(str, sources), *sources, made_at]), make)
+
 
 
 def node_environ() -> dict[str, str]:
@@ -165,7 +201,7 @@ def node_environ() -> dict[str, str]:
 
 def npm_ci() -> None:
     environment("core")
-    files = [ROOT / "package.json", ROOT / "package-lock.json", ROOT / "extensions/lab/package.json"]
+    files = [ROOT / "package.json", ROOT / "package-lock.json", ROOT / "extensions/lab/package.json", VIEWS / "package.json"]
 
     def make() -> None:
         say("installing npm packages")
@@ -183,14 +219,33 @@ def proxy() -> None:
     npm_ci()
 
 
+def written(package: Path) -> list[Path]:
+    """What a person wrote of an npm package."""
+    return sorted(p for p in package.rglob("*")
+                  if p.is_file() and not {"node_modules", "lib", "__pycache__"} & set(p.relative_to(package).parts)
+                  and p.suffix != ".py")
+
+
+def plannerviews() -> None:
+    """The planner's views: a library for the Lab extension, and one file for notebooks and pages."""
+    npm_ci()
+    built = ROOT / "extensions/planner/voxelhub_planner_widgets/static/planner-views.js"
+
+    def make() -> None:
+        say("building the planner's views")
+        run([str(ENVS / "core/bin/npm"), "run", "-s", "build"], cwd=VIEWS, env=node_environ())
+
+    if not built.exists():
+        (ENVS / "stamps" / "plannerviews").unlink(missing_ok=True)
+    once("plannerviews", digest(written(VIEWS)), make)
+
+
 def labextension() -> None:
     """The prebuilt JupyterLab extension, linked (never copied) into the `lab` environment."""
-    npm_ci()
+    plannerviews()
     environment("lab")
     package = ROOT / "extensions" / "lab"
-    sources = sorted(p for p in package.rglob("*")
-                     if p.is_file() and not {"node_modules", "lib", "__pycache__"} & set(p.relative_to(package).parts)
-                     and p.suffix != ".py")
+    sources = [*written(package), *written(VIEWS / "src")]
 
     def make() -> None:
         say("building the JupyterLab extension")
@@ -224,13 +279,7 @@ def keycloak() -> None:
         archive.parent.mkdir(parents=True, exist_ok=True)
         if packed := vendored(archive.name):
             shutil.copyfile(packed, archive)
-        if not (archive.exists() and sha256_of(archive) == KEYCLOAK_SHA256):
-            say(f"fetching Keycloak {KEYCLOAK_VERSION} (176 MB)")
-            program = ("import sys\nfrom maven_artifact import Artifact, Downloader\n"
-                       "Downloader().download(Artifact.parse(sys.argv[1]), filename=sys.argv[2])")
-            run([str(python_of("core")), "-c", program, KEYCLOAK_ARTIFACT, str(archive)])
-        if sha256_of(archive) != KEYCLOAK_SHA256:
-            raise SetupError("The Keycloak archive has another SHA-256 than the pinned one; nothing was unpacked.")
+        from_maven(KEYCLOAK_ARTIFACT, archive, KEYCLOAK_SHA256, f"Keycloak {KEYCLOAK_VERSION} (176 MB)")
         say("building Keycloak")
         shutil.rmtree(home, ignore_errors=True)
         unpack(archive, ENVS)
@@ -239,6 +288,26 @@ def keycloak() -> None:
             stdout=subprocess.DEVNULL)
 
     once("keycloak", digest([KEYCLOAK_SHA256, *KEYCLOAK_BUILD, str(ENVS)]), make)
+
+
+def s3proxy() -> None:
+    """A server of the S3 protocol over a folder, for the tests alone."""
+    environment("core")
+    archive = ENVS / "downloads" / f"s3proxy-{S3PROXY_VERSION}.jar"
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    once("s3proxy", digest([S3PROXY_SHA256, str(ENVS)]),
+         lambda: from_maven(S3PROXY_ARTIFACT, archive, S3PROXY_SHA256, f"S3Proxy {S3PROXY_VERSION} (41 MB)"))
+
+
+def from_maven(artifact: str, target: Path, sha256: str, what: str) -> None:
+    """One file of Maven Central, unless it is there already; refused with another digest than the pinned one."""
+    if not (target.exists() and sha256_of(target) == sha256):
+        say(f"fetching {what}")
+        program = ("import sys\nfrom maven_artifact import Artifact, Downloader\n"
+                   "Downloader().download(Artifact.parse(sys.argv[1]), filename=sys.argv[2])")
+        run([str(python_of("core")), "-c", program, artifact, str(target)])
+    if sha256_of(target) != sha256:
+        raise SetupError(f"{target.name} has another SHA-256 than the pinned one; it is not used.")
 
 
 def unpack(archive: Path, folder: Path) -> None:
@@ -279,7 +348,8 @@ def kernelspecs() -> None:
 def bytecode() -> None:
     """What notebook servers and kernels import of ours: they see it read-only, and would compile it at every start."""
     environment("lab")
-    folders = [ROOT / "extensions/lab/voxelhub_lab", ROOT / "kernels/voxelhub"]
+    folders = [ROOT / "extensions/lab/voxelhub_lab", ROOT / "kernels/voxelhub", ROOT / "extensions/planner/voxelhub_planner",
+               ROOT / "extensions/planner/voxelhub_planner_widgets"]
     sources = [path for folder in folders for path in sorted(folder.rglob("*.py"))]
 
     def make() -> None:
@@ -291,8 +361,8 @@ def bytecode() -> None:
 
 STEPS: dict[str, Callable[[], None]] = {
     **{name: (lambda name=name: environment(name)) for name in SOURCES},  # type: ignore[misc]
-    "npm": npm_ci, "proxy": proxy, "labextension": labextension, "keycloak": keycloak,
-    "kernelspecs": kernelspecs, "bytecode": bytecode,
+    "npm": npm_ci, "proxy": proxy, "plannerviews": plannerviews, "labextension": labextension,
+    "keycloak": keycloak, "s3proxy": s3proxy, "kernelspecs": kernelspecs, "bytecode": bytecode,
 }
 
 

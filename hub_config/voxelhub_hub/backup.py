@@ -1,10 +1,10 @@
 """`voxelhub backup FILE`: the whole state in one tar, consistent while VoxelHub runs.
 
 Order makes it consistent: the head of the audit chain is read before the database, so that it never runs ahead; the
-databases by SQLite's backup API; then only the versions that the copied database names, which never change, and what
-waits in quarantine by the same database. Keycloak's
-own database cannot be copied while it is open, so Keycloak is ended and started again around the copy (about ten
-seconds, in which known users stay signed in). The last member is a manifest of SHA-256 digests.
+databases by SQLite's backup API, or by pg_dump on a snapshot; then only the versions that the copied database names, which
+never change, and what waits in quarantine by the same database. Keycloak's own database cannot be copied while it is open,
+so Keycloak is ended and started again around the copy (about ten seconds, in which known users stay signed in). The last
+member is a manifest of SHA-256 digests.
 """
 
 from __future__ import annotations
@@ -27,12 +27,14 @@ from pathlib import Path
 
 import voxelhub_service
 from sqlalchemy import select
+from sqlalchemy.orm import Session
+from voxelhub_service.audit.keys import signing_lock
 from voxelhub_service.database import make_engine, reading
 from voxelhub_service.datasets.quarantine import KEPT
 from voxelhub_service.models import Dataset, DatasetVersion, Project, QuarantineItem
 from voxelhub_service.settings import Settings, load_settings
 
-from . import first_start, status
+from . import first_start, server_database, status
 from .record import record
 from .refusal import Refusal
 from .supervisor import hold_lock, holding
@@ -40,8 +42,9 @@ from .supervisor import hold_lock, holding
 FORMAT = 1
 MANIFEST, ABOUT = "MANIFEST.sha256", "backup.json"
 SERVICE_DB, HUB_DB, KEYCLOAK_DB = "service/voxelhub.db", "hub/jupyterhub.sqlite", "keycloak/data/h2"
+SERVICE_DUMP = "service/voxelhub.dump"  # in place of SERVICE_DB, of an installation on PostgreSQL
 BEFORE = ("secrets", "audit")
-AFTER = ("homes", "runs", "service/uploads")
+AFTER = ("homes", "runs", "service/uploads", "tools")
 
 
 def main(arguments: list[str]) -> int:
@@ -64,7 +67,7 @@ def write(settings: Settings, target: Path) -> int:
         raise Refusal(f"{target} exists. A backup never overwrites: choose another name.")
     if target.is_relative_to(settings.state_dir):
         raise Refusal("The backup would lie in the folder that it copies. Choose another place.")
-    if not (settings.state_dir / SERVICE_DB).exists():
+    if not (settings.secrets_dir / "audit-key" if settings.database_url else settings.database_file).exists():
         raise Refusal(f"There is no installation in {settings.state_dir}.")
     part = target.with_name(f".{target.name}.{os.getpid()}")
     try:
@@ -89,18 +92,17 @@ def _fill(settings: Settings, archive: Archive, scratch: Path, live: bool) -> in
     archive.text(ABOUT, json.dumps({
         "format": FORMAT, "version": voxelhub_service.__version__, "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }))
-    for folder in BEFORE:
-        archive.tree(state, state / folder)
-    for name in (SERVICE_DB, HUB_DB):
-        if (state / name).exists():
-            copy = scratch / Path(name).name
-            snapshot(state / name, copy)
-            archive.file(copy, name)
-    for version in versions(settings, scratch / Path(SERVICE_DB).name):
+    with signing_lock(settings.audit_dir):  # keys, checkpoints and the records they cover, of one moment
+        for folder in BEFORE:
+            archive.tree(state, state / folder)
+        released, waiting = _service_database(settings, archive, scratch)
+    if (state / HUB_DB).exists():
+        _sqlite(state / HUB_DB, archive, scratch, HUB_DB)
+    for version in released:
         if not version.exists():
             raise Refusal("A dataset was removed for good while it was copied. Start the backup again.")
         archive.tree(state, version)
-    for path in quarantined(settings, scratch / Path(SERVICE_DB).name):
+    for path in waiting:
         if not path.exists():
             raise Refusal("A file left the quarantine while it was copied. Start the backup again; "
                           "if it says so again, see what `voxelhub fsck` offers.")
@@ -112,6 +114,29 @@ def _fill(settings: Settings, archive: Archive, scratch: Path, live: bool) -> in
     return archive.close()
 
 
+def _service_database(settings: Settings, archive: Archive, scratch: Path) -> tuple[list[Path], list[Path]]:
+    """Copies it, whichever it is; what that copy names: versions, and files in quarantine."""
+    if settings.database_url:
+        copy = scratch / Path(SERVICE_DUMP).name
+        with server_database.snapshot(settings) as (session, moment):
+            named = list(versions(settings, session)), list(quarantined(settings, session))
+            server_database.dump(settings, copy, moment)
+        archive.file(copy, SERVICE_DUMP)
+        return named
+    engine = make_engine(f"sqlite:///{_sqlite(settings.database_file, archive, scratch, SERVICE_DB)}")
+    with reading(engine) as session:
+        named = list(versions(settings, session)), list(quarantined(settings, session))
+    engine.dispose()
+    return named
+
+
+def _sqlite(source: Path, archive: Archive, scratch: Path, name: str) -> Path:
+    copy = scratch / Path(name).name
+    snapshot(source, copy)
+    archive.file(copy, name)
+    return copy
+
+
 def snapshot(source: Path, target: Path) -> None:
     """A transactionally consistent copy of a live SQLite database (its write-ahead log included)."""
     with closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as live, closing(sqlite3.connect(target)) as copy:
@@ -119,28 +144,21 @@ def snapshot(source: Path, target: Path) -> None:
     target.chmod(0o600)
 
 
-def versions(settings: Settings, database: Path) -> Iterator[Path]:
+def versions(settings: Settings, session: Session) -> Iterator[Path]:
     """Folder and manifest of each dataset version that the copied database names."""
-    engine = make_engine(f"sqlite:///{database}")
-    with reading(engine) as session:
-        rows = session.execute(
-            select(Project.name, Dataset.name, DatasetVersion.number)
-            .join(Dataset, Dataset.project_id == Project.id).join(DatasetVersion, DatasetVersion.dataset_id == Dataset.id)
-        ).all()
-    engine.dispose()
+    rows = session.execute(
+        select(Project.name, Dataset.name, DatasetVersion.number)
+        .join(Dataset, Dataset.project_id == Project.id).join(DatasetVersion, DatasetVersion.dataset_id == Dataset.id)
+    ).all()
     for project, dataset, number in rows:
         folder = settings.projects_dir / project / dataset
         yield folder / f"v{number}"
         yield folder / f"v{number}.sha256"
 
 
-def quarantined(settings: Settings, database: Path) -> Iterator[Path]:
+def quarantined(settings: Settings, session: Session) -> Iterator[Path]:
     """Bytes and name of each file that waits in quarantine by the copied database."""
-    engine = make_engine(f"sqlite:///{database}")
-    with reading(engine) as session:
-        rows = session.execute(
-            select(QuarantineItem.run_id, QuarantineItem.id).where(QuarantineItem.state.in_(KEPT))).all()
-    engine.dispose()
+    rows = session.execute(select(QuarantineItem.run_id, QuarantineItem.id).where(QuarantineItem.state.in_(KEPT))).all()
     for run, item in rows:
         yield settings.quarantine_dir / run / item
         yield settings.quarantine_dir / run / f"{item}.json"

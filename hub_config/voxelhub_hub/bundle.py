@@ -23,12 +23,15 @@ from .children import ROOT
 from .keycloak import VERSION
 from .refusal import Refusal
 
-ENVIRONMENTS = ("core", "lab", "imaging", "tool-dicom-to-nifti", "ocr")
+TOOLS = (
+    "tool-base", "tool-dicom-to-nifti", "tool-fastq-qc", "tool-notebook", "tool-plan-slides", "tool-radiomics-ibsi",
+    "tool-segment-otsu")
+ENVIRONMENTS = ("core", "lab", "imaging", *TOOLS, "ocr")
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
-        prog="voxelhub bundle", description="An archive from which `make up` works without internet (about 0.8 GB).")
+        prog="voxelhub bundle", description="An archive from which `make up` works without internet (about 1.2 GB).")
     name = f"voxelhub-{voxelhub_service.__version__}-offline.tar"
     parser.add_argument("file", type=Path, nargs="?", default=ROOT / "dist" / name, help=f"default: dist/{name}")
     parser.add_argument("--torch", action="store_true", help="with the kernel imaging-torch, about 3 GB more")

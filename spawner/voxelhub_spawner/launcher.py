@@ -20,13 +20,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 from voxelhub_sandbox.bubblewrap import Sandbox, bwrap_options, bwrap_path
 from voxelhub_sandbox.devices import shield_devices
 from voxelhub_sandbox.limits import Confinement, Limits
+
+from .life import NOTES, Life
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 LIBC = ctypes.CDLL(None)
@@ -51,6 +54,8 @@ class Order:
     read_write: list[tuple[str, str]]
     devices: list[str]
     grace: float = 10.0  # seconds between asking the server to end and killing it
+    record: str = ""  # file of what it uses (life.py); "" keeps none
+    facts: dict[str, Any] = field(default_factory=dict)  # of whom and of what size: what that file begins with
 
     def to_json(self) -> bytes:
         return json.dumps(asdict(self)).encode()
@@ -178,18 +183,21 @@ def run(order: Order) -> int:
         if confinement.group and confinement.group.version == 2:  # a kernel that asks too much dies alone, not its server
             with contextlib.suppress(OSError):
                 (confinement.group.folders["memory"] / "memory.oom.group").write_text("0")
+        life = Life(order.record, order.facts)
         server = Server(order, confinement)
+        confinement.watch(server.process.pid)
         try:
-            return _hold(server, orders, confinement)
+            return _hold(server, orders, confinement, life)
         finally:
             server.kill()
+            life.end(confinement)
 
 
-def _hold(server: Server, orders: Orders, confinement: Confinement) -> int:
+def _hold(server: Server, orders: Orders, confinement: Confinement, life: Life) -> int:
     """Until the server ended, by itself or because it was asked to; its exit code."""
     asked = False
     ended = os.pidfd_open(server.process.pid)
-    tick = None if confinement.group else TICK
+    tick = NOTES if confinement.group else TICK
     while (code := server.process.poll()) is None:
         if orders.asked_at is not None and not asked:
             asked, tick = True, TICK
@@ -198,6 +206,7 @@ def _hold(server: Server, orders: Orders, confinement: Confinement) -> int:
             server.kill()
         with contextlib.suppress(psutil.NoSuchProcess):
             spare_the_server(confinement, server)
+        life.note(confinement)
         readable, _, _ = select.select([ended, orders.wake], [], [], tick)
         if orders.wake in readable:
             os.read(orders.wake, 64)

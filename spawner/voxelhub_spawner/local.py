@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from sqlalchemy.orm import object_session
 from traitlets import Any as AnyTrait
 from traitlets import Bool, Dict, Float, List, Unicode
 from voxelhub_sandbox.bubblewrap import unavailable
+from voxelhub_sandbox.profiles import Profile, Refused, ServerSpec, resolve, visible_profiles
 
 from .form import options_form
 from .gpus import GpuPool, shared_devices
@@ -33,7 +35,6 @@ from .mounts import (
     server_arguments,
     server_environ,
 )
-from .profiles import Profile, Refused, ServerSpec, resolve, visible_profiles
 
 Report = Callable[..., None]
 NO_GPU = "All GPUs of this kind are in use. Try again later, or choose another profile."
@@ -48,13 +49,15 @@ class LocalIsolatedSpawner(Spawner):  # type: ignore[misc]
     homes_dir = Unicode(help="Folder of the users' homes.").tag(config=True)
     projects_dir = Unicode(help="Folder of the published dataset versions.").tag(config=True)
     logs_dir = Unicode(help="Folder of the servers' logs.").tag(config=True)
+    records_dir = Unicode(help="Folder of the records of what servers use; empty keeps none.").tag(config=True)
     variables = Dict(help="Further environment variables of every server.").tag(config=True)
-    profiles = List(help="voxelhub_spawner.profiles.Profile, in the order of the form.").tag(config=True)
-    limits = AnyTrait(help="voxelhub_spawner.profiles.Limits of this machine.").tag(config=True)
+    profiles = List(help="voxelhub_sandbox.profiles.Profile, in the order of the form.").tag(config=True)
+    limits = AnyTrait(help="voxelhub_sandbox.profiles.Limits of this machine.").tag(config=True)
     gpus = AnyTrait(GpuPool([]), help="The machine's one GpuPool.").tag(config=True)
     grace = Float(10.0, help="Seconds between asking a server to end and killing it.").tag(config=True)
     slug_for = AnyTrait(help="User name -> name of the home folder.").tag(config=True)
     projects_for = AnyTrait(help="User name, groups -> names of the projects to mount.").tag(config=True)
+    spend = AnyTrait(None, help="Who knows budgets: async show(user), refusal(user); None: nobody.").tag(config=True)
     report = AnyTrait(lambda *_, **__: None, help="Called as report(actor, action, resource, outcome, detail).").tag(config=True)
 
     proc: subprocess.Popen[bytes] | None = None
@@ -99,15 +102,25 @@ class LocalIsolatedSpawner(Spawner):  # type: ignore[misc]
 
     async def _form(self, _: Spawner) -> str:
         profiles: list[Profile] = visible_profiles(self._groups, self.profiles, self.limits)
-        return options_form(profiles, str((self.user_options or {}).get("profile", "")))
+        spent = await self.spend.show(self.user.name) if self.spend is not None else None
+        chosen = str((self.user_options or {}).get("profile", ""))
+        return options_form(profiles, chosen, spent.budgets if spent else (), spent.refused if spent else "")
 
     def decide(self) -> ServerSpec:
         """The specification for the options of this start; a refusal is shown to the user and audited."""
         try:
             return resolve(self._groups, self.user_options or {}, self.profiles, self.limits)
         except Refused as refusal:
-            self.report(self.user.name, "server.start", self._resource, "denied", {"reason": str(refusal)})
-            raise SpawnException(str(refusal), reason="refused", status_code=403) from None
+            raise self._refused(str(refusal), "refused") from None
+
+    async def _refuse_spent(self) -> None:
+        """Where a budget is spent, or cannot be asked."""
+        if self.spend is not None and (why := await self.spend.refusal(self.user.name)):
+            raise self._refused(why, "budget")
+
+    def _refused(self, sentence: str, reason: str) -> SpawnException:
+        self.report(self.user.name, "server.start", self._resource, "denied", {"reason": sentence})
+        return SpawnException(sentence, reason=reason, status_code=403)
 
     @property
     def _resource(self) -> str:
@@ -124,6 +137,7 @@ class LocalIsolatedSpawner(Spawner):  # type: ignore[misc]
 
     async def start(self) -> tuple[str, int]:
         self.spec = spec = self.decide()
+        await self._refuse_spent()
         if self.isolation and (missing := unavailable()):
             raise SpawnException(f"Servers cannot be isolated on this machine. {missing}", reason="no-sandbox", status_code=503)
         if not self.isolation and not only_user(self.places, self.slug_for(self.user.name)):
@@ -162,8 +176,16 @@ class LocalIsolatedSpawner(Spawner):  # type: ignore[misc]
             environ=server_environ(self.get_env(), ours, home=inside, lab_bin=lab), cwd=inside,
             log=str(Path(self.logs_dir) / f"{slug}.log"), cpu=spec.cpu, memory=spec.memory, sandbox=self.isolation,
             read_only=read_only_mounts(places, self.projects), read_write=[(str(home), inside)],
-            devices=devices + shared_devices() if devices else [], grace=self.grace,
+            devices=devices + shared_devices() if devices else [], grace=self.grace, record=self._record(),
+            facts={"user": self.user.name, "server": self.name, "profile": spec.profile, "cpu": spec.cpu, "gpus": spec.gpu_count},
         )
+
+    def _record(self) -> str:
+        """A new file for each start, so that none is charged to another."""
+        if not self.records_dir:
+            return ""
+        Path(self.records_dir).mkdir(parents=True, exist_ok=True, mode=0o700)
+        return str(Path(self.records_dir) / f"{uuid.uuid4().hex}.json")
 
     def _remember(self) -> None:
         """At once, not when the server answers: a hub that is killed in between must find it again."""

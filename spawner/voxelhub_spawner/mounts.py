@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]  # the checkout: extensions, kernels, built panels, example notebooks
 KERNEL_ENVS = ("imaging", "imaging-torch")
 # The parts of the checkout that the user's zone may see, at the same place inside.
-USER_ZONE = ("extensions/lab", "kernels", "dist-lab")
+USER_ZONE = ("extensions/lab", "extensions/planner", "kernels", "dist-lab")
 
 
 @dataclass(frozen=True)
