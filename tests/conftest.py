@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ STAGES = [
     "spawner", "planner", "deid", "kernels", "tools", "service", "lab", "hub", "ui", "faults", "kubernetes", "benchmarks",
     "fresh",
 ]
+LONGEST = "test_kills.py"  # begins its stage, so that the other files run beside it and not before it
 running: list[Installation] = []
 
 
@@ -32,7 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: _stage(item.path))
+    items.sort(key=lambda item: (_stage(item.path), item.path.name != LONGEST))
 
 
 def _stage(path: Path) -> int:
@@ -43,11 +45,26 @@ def _stage(path: Path) -> int:
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """A complete `voxelhub up` on free ports, with its three people; shared by all tests, so leave it as you found it."""
-    with Installation(tmp_path_factory.mktemp("voxelhub") / "state") as started:
+    folder = tmp_path_factory.mktemp("voxelhub")
+    (folder / "budgets.yaml").write_text("{}\n")  # nobody has one, until a test says so
+    environ = {"VOXELHUB_BUDGETS_FILE": str(folder / "budgets.yaml"), "VOXELHUB_BUDGET_GRACE": "2"}
+    with Installation(folder / "state", environ) as started:
         running.append(started)
         yield started
         running.remove(started)
         logs.update(started.logs())
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Any]:
+    """A real PostgreSQL server, one for all tests; started for the first that asks."""
+    from support import databases, postgresql
+
+    if reason := postgresql.unavailable():
+        pytest.skip(reason)
+    with postgresql.Cluster() as started:
+        databases.make_template(started)
+        yield started
 
 
 logs: dict[str, str] = {}

@@ -1,6 +1,6 @@
-"""make bench: what we do, measured against plain counterparts and other libraries; tables go to docs/measured/bench.md.
+"""make bench: what we do, measured against plain counterparts and other libraries; tables go to docs/measured.
 
-    .envs/test/bin/python tests/benchmarks/bench.py [login] [upload] [listing] [deid] [import] [--no-write]
+    .envs/test/bin/python tests/benchmarks/bench.py [login] [upload] [listing] [deid] [import] [audit] [clusters] [--no-write]
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import deid, import_many, listing, login, upload
-from benchmarks.measure import TITLES, load, section, write_section
+from benchmarks import audit, clusters, deid, import_many, listing, login, upload
+from benchmarks.measure import PAGE, TITLES, load, section, write_section
 from support.installation import Installation
 
 INSTALLED = {"login", "upload", "listing"}  # these need a whole installation
+PAGES = {"clusters": PAGE.with_name("clusters.md")}
 # An installation as it ships, not with the short times of the tests.
 AS_SHIPPED = {
     "VOXELHUB_AUTH_REFRESH_AGE": "10", "VOXELHUB_TOKEN_MIN_LIFE": "30",
@@ -48,7 +49,7 @@ def main() -> int:
                 text = section(name, measured(name, installation, folder, wanted, rounds), before)
                 print(text, flush=True)
                 if not wanted.no_write:
-                    write_section(name, text)
+                    write_section(name, text, PAGES.get(name, PAGE))
     return 0
 
 
@@ -62,6 +63,10 @@ def measured(
 ) -> str:
     if name == "deid":
         return deid.measure(folder / "deid", **rounds)
+    if name == "audit":
+        return audit.measure(folder / "audit", **rounds)
+    if name == "clusters":
+        return clusters.measure(folder / "clusters", **rounds)
     if name == "import":
         return import_many.measure(folder / "import", wanted.instances)
     assert installation

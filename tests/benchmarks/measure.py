@@ -19,6 +19,8 @@ TITLES = {
     "listing": "Workspace listing at 100,000 entries",
     "deid": "De-identification, disk to disk",
     "import": "Import of 10,000 instances into a clinical project",
+    "audit": "The audit log at 100,000 records",
+    "clusters": "Dask clusters beside a bare LocalCluster",
 }
 INTRODUCTION = """# Measured: make bench
 

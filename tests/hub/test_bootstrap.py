@@ -110,3 +110,32 @@ def test_installed_environments_get_a_kernel_and_no_other(bootstrap: ModuleType,
 
 def test_set_up_and_start_mean_the_same_keycloak(bootstrap: ModuleType) -> None:
     assert bootstrap.KEYCLOAK_VERSION == keycloak.VERSION
+
+
+def test_a_copied_package_follows_its_source_and_its_environment(
+    bootstrap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A tool's sandbox sees no checkout; what is gone from the source is gone from the copy."""
+    package, home = tmp_path / "ours", tmp_path / "envs" / "tool-x"
+    site = home / "lib/python3.11/site-packages"
+    for folder in (package, site, home / "bin"):
+        folder.mkdir(parents=True)
+    (home / "pyvenv.cfg").touch()
+    (home / "bin/python").symlink_to(sys.executable)
+    (package / "__init__.py").write_text("ANSWER = 1\n")
+    (package / "old.json").write_text("{}")
+    bootstrap.copied("tool-x", package)
+    assert (site / "ours/__init__.py").read_text() == "ANSWER = 1\n" and (site / "ours/old.json").exists()
+    said: list[str] = []
+    monkeypatch.setattr(bootstrap, "say", said.append)
+    bootstrap.copied("tool-x", package)
+    assert said == []  # nothing has changed
+    (package / "old.json").unlink()
+    (package / "__init__.py").write_text("ANSWER = 2\n")
+    bootstrap.copied("tool-x", package)
+    assert (site / "ours/__init__.py").read_text() == "ANSWER = 2\n" and not (site / "ours/old.json").exists()
+    (site / "ours/__init__.py").unlink()
+    os.utime(home / "pyvenv.cfg", ns=(1, 1))  # the environment was made anew
+    bootstrap.copied("tool-x", package)
+    assert (site / "ours/__init__.py").exists()
+    assert all(folder.startswith("extensions/planner") for folders in bootstrap.COPIES.values() for folder in folders)

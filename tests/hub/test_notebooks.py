@@ -31,6 +31,21 @@ def test_the_first_study_runs_in_a_spawned_server(installation: Installation, ne
     assert [outcome.error for outcome in outcomes if outcome.error] == []
 
 
+def test_a_slide_is_filtered_on_a_cluster_that_grows_and_shrinks(installation: Installation, new_person: NewPerson) -> None:
+    """It asserts by itself that the result is that of one process, and that workers came and went. Nothing stays behind."""
+    notebook = json.loads((NOTEBOOKS / "elastic-dask.ipynb").read_text())
+    cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    with new_person(("demo",)) as person:
+        person.sign_in()
+        person.spawn({"profile": "small"})
+        cells.insert(-1, "print(cluster.id, cluster.dashboard_link)")  # before the one that closes it
+        outcomes = asyncio.run(run_cells(person.server_url, person.server_token(), cells))
+        assert [outcome.error for outcome in outcomes if outcome.error] == []
+        id, link = outcomes[-2].text.split()
+        assert link == f"/user/{person.name}/voxelhub/api/v1/clusters/{id}/dashboard/status"
+        assert person.server("GET", f"voxelhub/api/v1/clusters/{id}").json()["state"] == "closed"
+
+
 def test_a_kernel_gets_a_fresh_access_token_and_nothing_more(installation: Installation, new_person: NewPerson) -> None:
     with new_person(("demo",)) as person:
         person.sign_in()

@@ -25,3 +25,12 @@ def test_is_clean_and_valid(path):
 def test_the_training_notebook_learns(tmp_path):
     """It asserts by itself that the network beats a threshold. Half a minute on two idle cores."""
     run_notebook("train-small-segmentation", "imaging-torch", tmp_path)
+
+
+def test_the_planning_notebook_tells_its_story(tmp_path):
+    """It asserts by itself that what comes back is what the unsplit slides give, and that the impossible is proven."""
+    notebook = run_notebook("plan-a-slide", "imaging", tmp_path)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    printed = "".join(output.get("text", "") for output in outputs)
+    assert "all as without splitting" in printed and "is impossible" in printed
+    assert any("application/vnd.jupyter.widget-view+json" in output.get("data", {}) for output in outputs)

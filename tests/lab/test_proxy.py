@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from support.lab_server import LabServer, free_port, lab_server
+from support.live import serving
 
 HUB_TOKEN = "hub-token-of-marias-server"
 PREFIX = "/services/voxelhub/api/v1"
@@ -75,15 +75,9 @@ class Echo:
 
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[tuple[Echo, int]]:
-    echo, port = Echo(), free_port()
-    server = uvicorn.Server(uvicorn.Config(echo, host="127.0.0.1", port=port, log_level="warning", lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.05)
-    yield echo, port
-    server.should_exit = True
-    thread.join(10)
+    echo = Echo()
+    with serving(echo) as port:
+        yield echo, port
 
 
 @pytest.fixture(scope="module")

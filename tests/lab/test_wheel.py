@@ -25,17 +25,18 @@ def test_the_wheel_is_complete(tmp_path: Path) -> None:
     wanted |= {f"{extension}/install.json", f"{data}/etc/jupyter/jupyter_server_config.d/voxelhub_lab.json"}
     for package in ("hub_config/voxelhub_hub", "spawner/voxelhub_spawner", "spawner/voxelhub_sandbox",
                     "service/voxelhub_service", "extensions/lab/voxelhub_lab", "extensions/planner/voxelhub_planner",
-                    "kernels/voxelhub"):
+                    "extensions/planner/voxelhub_planner_widgets", "kernels/voxelhub"):
         folder = ROOT / package
         wanted |= {f"{folder.name}/{path.relative_to(folder)}" for path in folder.rglob("*")
                    if path.is_file() and "__pycache__" not in path.parts}
+    assert "voxelhub_planner_widgets/static/planner-views.js" in wanted
     assert wanted - names == set()
 
 
 def test_versions_agree() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    for package in (ROOT / "package.json", ROOT / "extensions/lab/package.json"):
-        assert json.loads(package.read_text())["version"] == version
+    for package in ("package.json", "extensions/lab/package.json", "extensions/planner/widgets/package.json"):
+        assert json.loads((ROOT / package).read_text())["version"] == version
     for module in ("service/voxelhub_service", "kernels/voxelhub"):
         assert f'__version__ = "{version}"' in (ROOT / module / "__init__.py").read_text()
     assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()

@@ -100,11 +100,13 @@ def test_a_body_above_the_limit_is_refused(tmp_path):
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 
-def test_websockets_are_closed(tmp_path):
+def test_no_websocket_opens_without_a_token_or_where_nobody_waits_for_one(tmp_path):
     client, _ = make_service(tmp_path)
-    with pytest.raises(WebSocketDisconnect) as refused, client.websocket_connect(f"{PREFIX}/events", headers=bearer("alice")):
-        pass
-    assert refused.value.code == 1008
+    for path in ("/events", f"/clusters/{'0' * 32}/dashboard/status/ws"):
+        for headers, status in (({}, 401), (bearer("nobody"), 401), (bearer("outsider"), 403), (bearer("alice"), None)):
+            with pytest.raises(WebSocketDisconnect) as refused, client.websocket_connect(PREFIX + path, headers=headers):
+                pass
+            assert status in (None, getattr(refused.value, "status_code", None)), path
 
 
 def test_a_user_in_no_group_is_refused_and_written_down(tmp_path):

@@ -32,6 +32,15 @@ def test_what_imports_stand_on_does_not_import_them() -> None:
     assert [str(path) for path in below if re.search(r"from \.\.imports\b", path.read_text())] == []
 
 
+def test_the_ledger_knows_none_of_what_costs() -> None:
+    """What ends runs and clusters for a budget's sake stands above them all, in keeping/."""
+    upward = re.compile(r"from \.\.(runs|clusters|keeping|batches|imports)\b")
+    assert [str(path) for path in (SERVICE / "ledger").glob("*.py") if upward.search(path.read_text())] == []
+    rooms = ("ledger", "clusters", "batches", "projects", "datasets")
+    below = [path for room in rooms for path in (SERVICE / room).glob("*.py")]
+    assert [str(path) for path in below if re.search(r"from \.\.keeping\b", path.read_text())] == []
+
+
 @pytest.mark.parametrize("folder", UPWARD)
 def test_no_zone_imports_upward(folder: str) -> None:
     found = [str(path) for path in (ROOT / folder).rglob("*.py") if re.search(UPWARD[folder], path.read_text(), re.MULTILINE)]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from support import databases
 from support.events import event
 from support.service import bearer, make_service, make_test_context
 from voxelhub_service.audit import cli
 from voxelhub_service.audit.intake import take_in_spool
-from voxelhub_service.audit.log import verify
+from voxelhub_service.audit.verify import verify
 from voxelhub_service.database import reading
 from voxelhub_service.models import AuditEvent
 from voxelhub_service.secrets import read_secret
@@ -138,7 +139,7 @@ def test_filters_and_paging(tmp_path):
 
 def test_the_command_line_verifies_and_shows(tmp_path, monkeypatch, capsys):
     context = make_test_context(tmp_path)
-    monkeypatch.setenv("VOXELHUB_STATE_DIR", str(context.settings.state_dir))
+    databases.use(monkeypatch, context)
     _spool(context, "0001-7", _line(event("login")), _line(event("logout", detail={"why": "expired"})))
     take_in_spool(context)
     assert cli.main(["verify"]) == 0

@@ -17,6 +17,7 @@ from voxelhub_service.datasets import derived
 from voxelhub_service.datasets.demo import ensure_demo
 from voxelhub_service.datasets.phantom import make_phantom
 from voxelhub_service.models import DatasetVersion, Run
+from voxelhub_service.projects.store import project_by_name
 
 READY = (ENVS / derived.ENVIRONMENT / "bin/dcm2niix").is_file() and derived.unavailable() is None
 needs_converter = pytest.mark.skipif(not READY, reason="dcm2niix or the sandbox is not here")
@@ -47,6 +48,16 @@ def test_it_is_published_once(service: Any) -> None:
     client.delete(f"/datasets/{dataset}", headers=bearer("bob"))
     ensure_demo(context)
     assert client.get("/entries", headers=bearer("bob")).json()["total"] == 0, "what people delete does not come back"
+
+
+def test_a_project_that_was_made_clinical_before_stays_so(tmp_path: Path) -> None:
+    client, context = make_service(tmp_path, min_free=0)
+    open_project(context, "demo", open=False)
+    ensure_demo(context)
+    assert client.get("/entries", headers=bearer("bob")).json()["total"] == 2
+    with reading(context.engine) as session:
+        found = project_by_name(session, "demo")
+        assert found is not None and not found.open
 
 
 @needs_converter

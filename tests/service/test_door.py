@@ -12,6 +12,7 @@ from typing import Any
 import pydicom
 import pytest
 from sqlalchemy import select, update
+from support import databases
 from support.service import bearer, make_service
 from support.study import SHARED
 from support.uploads import Lease, announce, bring_in, held_in, import_run, open_project, publish_import, send, sha256
@@ -90,7 +91,7 @@ def test_names_of_a_clinical_upload_are_its_owners_while_it_is_open(service: Any
         assert set(session.scalars(select(UploadFile.path))) == {order.number(n) for n in range(1, len(study) + 1)}
     folder = context.settings.uploads_dir / upload["id"]
     assert folder.stat().st_mode & 0o077 == 0 == (folder / order.FILE).stat().st_mode & 0o077
-    assert PLANTED.encode() not in (context.settings.state_dir / "service" / "voxelhub.db-wal").read_bytes()
+    assert PLANTED.encode() not in databases.everything(context)
     client.delete(f"/uploads/{upload['id']}", headers=bearer("alice"))
     assert PLANTED.encode() not in state_bytes(context)
 
@@ -104,8 +105,7 @@ def test_what_is_held_keeps_its_name_beside_its_bytes_only(service: Any, study: 
     assert {quarantine.name_of(context, one) for one in held} == {f"{PLANTED}.docx", f"{PLANTED}.zip"}
     assert all(one.reason.endswith(".") and PLANTED not in one.reason for one in held)
     assert run_row(context, run["id"]).reason == "All but what waits is in: 2 files wait in quarantine."
-    database = b"".join(path.read_bytes() for path in (context.settings.state_dir / "service").glob("voxelhub.db*"))
-    assert PLANTED.encode() not in database
+    assert PLANTED.encode() not in databases.everything(context)
 
 
 def test_nothing_is_linked_into_a_clinical_upload(service: Any) -> None:

@@ -50,6 +50,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Imported]:
             with httpx.Client(base_url=live.url, headers=bearer("alice"), timeout=60, trust_env=False) as api:
                 files = {file.path: (corpus.root / file.path).read_bytes() for file in corpus.files}
                 run = wait(api, send(api, files, title="A study")["id"])  # type: ignore[arg-type]
+                closed(live.context.settings.runs_dir / run["id"])
                 yield Imported(live.context, corpus, api, run, "")
     finally:
         logging.getLogger().removeHandler(logs)
@@ -63,6 +64,14 @@ def wait(api: httpx.Client, run_id: str) -> dict[str, Any]:
             return run
         assert time.monotonic() < until, run
         time.sleep(0.3)
+
+
+def closed(folder: Path) -> None:
+    """The worker has put away what the run no longer needs."""
+    until = time.monotonic() + 60
+    while (folder / "open").exists():
+        assert time.monotonic() < until
+        time.sleep(0.1)
 
 
 def files_of(context: Context) -> list[Path]:
@@ -104,8 +113,7 @@ def test_nothing_planted_is_in_any_file(imported: Imported) -> None:
 def test_nothing_planted_is_in_the_database_or_the_audit(imported: Imported) -> None:
     """As text, so that no page boundary of SQLite hides a word; the files themselves are searched above."""
     hunt = Hunt(imported.corpus.plants)
-    database = imported.context.settings.database_url.partition(":///")[2]
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+    with sqlite3.connect(f"file:{imported.context.settings.database_file}?mode=ro", uri=True) as connection:
         rows = "\n".join(connection.iterdump())
     assert "import" in rows
     assert not hunt.leaks(rows.encode())
@@ -115,7 +123,8 @@ def test_nothing_planted_is_told(imported: Imported) -> None:
     """By the API to one who may see all, and by the logs of service and worker."""
     hunt = Hunt(imported.corpus.plants)
     run = f"/runs/{imported.run['id']}"
-    paths = ("/quarantine?limit=200", "/entries?limit=200", run, f"{run}/log", "/runs?limit=50", "/datasets?limit=50", "/uploads")
+    paths = ("/quarantine?limit=200", "/entries?limit=200", run, f"{run}/log", f"{run}/crate",
+             f"{run}/lineage", "/runs?limit=50", "/datasets?limit=50", "/uploads")
     answers = {path: imported.api.get(path) for path in paths}
     assert sum(answer.status_code == 200 for answer in answers.values()) >= 4, {p: a.status_code for p, a in answers.items()}
     told = {path: hunt.leaks(answer.content) for path, answer in answers.items()}
@@ -133,3 +142,19 @@ def test_quarantine_is_closed_to_others(imported: Imported) -> None:
     assert all(stat.S_IMODE(path.stat().st_mode) & 0o077 == 0 for path in paths)
     assert stat.S_IMODE(kept.stat().st_mode) & 0o077 == 0
     assert sum(bool(hunt.leaks(path.read_bytes())) for path in paths) > 10
+
+
+def test_what_the_door_did_is_told_in_counts(imported: Imported) -> None:
+    run = imported.run["id"]
+    nodes = imported.api.get(f"/runs/{run}/lineage").raise_for_status().json()["nodes"]
+    (told,) = (node["report"] for node in nodes if node["key"] == f"run:{run}")
+    held = imported.api.get("/quarantine", params={"project": "demo", "limit": 200}).raise_for_status().json()["items"]
+    kept = json.loads((imported.context.settings.runs_dir / run / "run.json").read_text())["door"]
+    assert sum(kept["held"].values()) == len(held) == kept["arrived"] - kept["released"]
+    assert kept["held"] == {code: sum(one["code"] == code for one in held) for code in {one["code"] for one in held}}
+    assert kept["clinical"] and not kept["scanned"] and kept["actions"]["removed"] > 100 and "113100" in kept["codes"]
+    text = " ".join(told)
+    assert f"{kept['arrived']} files arrived" in text and "profile research" in text and "No virus scanner" in text
+    crate = imported.api.get(f"/runs/{run}/crate").raise_for_status().json()
+    values = {one["name"]: one["value"] for one in crate["@graph"] if one["@type"] == "PropertyValue"}
+    assert values["door: arrived"] == kept["arrived"]

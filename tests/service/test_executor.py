@@ -163,7 +163,7 @@ def test_shutdown_says_why(executor):
 
 
 def test_an_import_that_is_stopped_can_be_begun_anew(executor):
-    run_id = shell(executor, "a8", "sleep 300", mode="trusted")
+    run_id = shell(executor, "a8", "sleep 300", mode="trusted", again=True)
     executor.submit(run_id)
     wait(executor, run_id, "running")
     tree = tree_of(executor, run_id)
@@ -279,6 +279,16 @@ def test_lines_for_us(tmp_path, line, progress, text, error):
     output.feed(line[:5])
     output.feed(line[5:])
     assert (output.progress, output.progress_text, output.error) == (progress, text, error)
+
+
+def test_what_we_say_stands_in_the_log_whatever_the_program_is_printing(tmp_path):
+    output = Output(tmp_path / "log")
+    output.feed(b"begins\n::progress 0.5 sleep")
+    output.note("its budget is spent")
+    output.feed(b"ing\nends\n")
+    output.close()
+    assert (tmp_path / "log").read_text() == "begins\n[VoxelHub: its budget is spent]\nends\n"
+    assert output.progress_text == "sleeping"
 
 
 def test_status_is_never_half_a_file(executor):

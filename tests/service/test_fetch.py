@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from support import databases
 from support.samples import write_ct_series
 from support.service import bearer, make_service
 from support.uploads import open_project, project_row, publish_import
@@ -350,14 +351,14 @@ def test_a_limit_for_each_host(place: Place) -> None:
 KILLED = """
 import sys
 from voxelhub_service.context import Context
-from voxelhub_service.database import make_engine
+from voxelhub_service.database_place import open_database
 from voxelhub_service.imports.fetch import Patience, fetch
 from voxelhub_service.models import Upload, UploadFile
 from voxelhub_service.database import reading
 from voxelhub_service.settings import load_settings
 from voxelhub_service.datasets import tus
 settings = load_settings()
-context = Context(settings, make_engine(settings.database_url), None)
+context = Context(settings, open_database(settings), None)
 with reading(context.engine) as session:
     upload, file = session.get_one(Upload, sys.argv[1]), session.get_one(UploadFile, sys.argv[2])
 print(fetch(context, upload, file, tus.part_path(context, file), lambda fraction, text: None).sha256)
@@ -372,7 +373,7 @@ def test_killed_it_goes_on(place: Place, tmp_path: Path, at: str) -> None:
         upload, file, target = place.order(host.url())
         environ = {
             **os.environ,
-            "VOXELHUB_STATE_DIR": str(place.context.settings.state_dir),
+            **databases.environ(place.context.settings),
             "VOXELHUB_URL_PRIVATE": "true",
             "VOXELHUB_MIN_FREE": "0",
             "VOXELHUB_KILL_AT": str(trigger),
@@ -493,7 +494,7 @@ def test_the_run_of_an_import(place: Place) -> None:
     with reading(place.context.engine) as session:
         actions = {event.action: event.detail for event in session.scalars(select(AuditEvent))}
     assert actions["upload.create"]["origin"] == "data.example" and {"upload.create", "run.create"} <= set(actions)
-    database = b"".join(path.read_bytes() for path in (place.context.settings.state_dir / "service").glob("voxelhub.db*"))
+    database = databases.everything(place.context)
     assert b"hush" not in database and b"data.example" in database
 
 

@@ -112,6 +112,7 @@ FILES = [
     ("reads.fastq", READS, "file", "sequence-reads", "fastq", {}),
     ("reads.fq.gz", gzip.compress(READS), "file", "sequence-reads", "fastq", {}),
     ("reads", b"@one\nACGT\n+\nIIII\n", "file", "sequence-reads", "fastq", {}),
+    ("report.html", b"<!DOCTYPE html>\n<html><head><title>a,b</title></head></html>\n", "text", "document", "html", {}),
     ("letter", b"@all\nhello\n+ best wishes, to all of you\n", "text", "document", "text", {}),
 ]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from support import databases
 from support.service import ALICE, make_test_context
 from voxelhub_service.context import Context
 from voxelhub_service.database import writing
@@ -48,13 +49,9 @@ def test_a_healthy_installation_is_clean(context):
 
 def _sql(*statements: str) -> Callable[[Context], None]:
     def damage(context: Context) -> None:
-        with context.engine.connect() as connection:
-            connection.exec_driver_sql("COMMIT")
-            connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+        with databases.unguarded(context) as connection:
             for statement in statements:
                 connection.execute(text(statement))
-            connection.exec_driver_sql("PRAGMA foreign_keys=ON")
-            connection.exec_driver_sql("BEGIN")
 
     return damage
 
@@ -108,7 +105,7 @@ def test_a_head_mirrored_anew_leaves_a_record(context):
 
 
 def test_the_command_line(context, monkeypatch, capsys):
-    monkeypatch.setenv("VOXELHUB_STATE_DIR", str(context.settings.state_dir))
+    databases.use(monkeypatch, context)
     monkeypatch.setattr(cli, "checks", lambda: core.CHECKS)
     assert cli.main([]) == 0
     assert "as it should be" in capsys.readouterr().out

@@ -1,5 +1,7 @@
 """A tool is offered exactly when the selection can be assigned to its inputs; brute force is the judge."""
 
+import re
+import time
 from itertools import product
 
 import pytest
@@ -28,31 +30,103 @@ def cases(draw):
         inputs.append(make_input(f"in{number}", draw(st.lists(pairs, min_size=1, max_size=2)), minimum,
                                  draw(st.integers(max(1, minimum), 3))))
     kinds = st.tuples(st.sampled_from("abc"), st.sampled_from("xy"))
-    entries = [entry(i, *kind) for i, kind in enumerate(draw(st.lists(kinds, min_size=1, max_size=6)))]
-    return inputs, entries
+    entries = [entry(i, *kind) for i, kind in enumerate(draw(st.lists(kinds, max_size=6)))]
+    names = st.sampled_from([one.name for one in inputs])
+    combinations = draw(st.lists(st.frozensets(names, min_size=1), max_size=3, unique=True))
+    return inputs, entries, combinations
 
 
-def possible(inputs, entries) -> bool:
+def assignments(inputs, entries, combinations):
+    """Every valid one, by trying all: the oracle."""
     for choice in product(inputs, repeat=len(entries)):
-        if all(one.takes(e.data_type, e.file_format) for one, e in zip(choice, entries, strict=True)) and all(
-                one.minimum <= choice.count(one) <= one.maximum for one in inputs):
-            return True
-    return False
+        given = {one.name for one in choice}
+        right = all(one.takes(e.data_type, e.file_format) for one, e in zip(choice, entries, strict=True))
+        right &= all(choice.count(one) <= one.maximum for one in inputs)
+        right &= all(choice.count(one) >= one.minimum or (combinations and one not in choice) for one in inputs)
+        if right and entries and (given in combinations if combinations else True):
+            yield choice
+
+
+def fits(one, entry):
+    return one.takes(entry.data_type, entry.file_format)
+
+
+def is_true(cause, inputs, entries, combinations) -> bool:
+    """Whether what a cause claims holds, by looking at each entry and each input."""
+    options = combinations or [frozenset(one.name for one in inputs)]
+    if cause.code == "empty":
+        return not entries
+    if cause.code == "unfit":
+        (id_,) = cause.entries
+        return not any(fits(one, e) for e in entries if e.id == id_ for one in inputs)
+    if cause.code == "combination":
+        return len(options) > 1 and all(not any(True for _ in assignments(inputs, entries, [some])) for some in options)
+    (only,) = options
+    allowed = [one for one in inputs if one.name in only]
+    named = [one for one in allowed if one.name in cause.inputs]
+    least = {one.name: max(1, one.minimum) if combinations else one.minimum for one in allowed}
+    ids = {e.id for e in entries if (any(fits(one, e) for one in named) if cause.code == "too_few" else e.id in cause.entries)}
+    if len(ids) != cause.given or ids != set(cause.entries):
+        return False
+    if cause.code == "too_few":
+        return cause.bound == sum(least[one.name] for one in named) > cause.given
+    others = [one for one in allowed if one not in named]
+    nowhere_else = not any(fits(one, e) for e in entries if e.id in ids for one in others)
+    return nowhere_else and cause.bound == sum(one.maximum for one in named) < cause.given
 
 
 @settings(max_examples=600, deadline=None)
 @given(cases())
-def test_offered_exactly_when_an_assignment_exists(case):
-    inputs, entries = case
-    found = match(inputs, entries)
-    assert found.eligible == possible(inputs, entries)
+def test_offered_exactly_when_an_assignment_exists_and_the_reason_is_true(case):
+    inputs, entries, combinations = case
+    found = match(inputs, entries, combinations)
+    assert found.eligible == any(True for _ in assignments(inputs, entries, combinations))
     if found.eligible:
         by_id = {e.id: e for e in entries}
         chosen = {name: [by_id[i] for i in ids] for name, ids in found.assignment.items()}
-        assert check(inputs, chosen) == ""
+        assert check(inputs, chosen, combinations) == "" and found.cause is None and found.reason == ""
         assert sorted(i for ids in found.assignment.values() for i in ids) == sorted(by_id)
     else:
-        assert found.reason.endswith(".") and not found.assignment
+        assert not found.assignment and is_true(found.cause, inputs, entries, combinations)
+        said_in_words(found, inputs, entries)
+
+
+def said_in_words(found, inputs, entries):
+    """The sentence holds the numbers and names of its cause, and no others of the kind."""
+    cause, reason = found.cause, found.reason
+    assert reason.endswith(".")
+    numbers = {int(word) for word in re.findall(r"\b\d+\b", re.sub(r"“[^”]*”", "", reason))}
+    if cause.code == "too_few" and len(cause.inputs) > 1:
+        assert cause.bound in numbers and numbers <= {cause.bound, cause.given, cause.bound - cause.given}
+    if cause.code == "too_many" and cause.inputs:
+        assert {cause.given, cause.bound} <= numbers <= {cause.given, cause.bound, cause.given - cause.bound}
+    all_of_it = cause.code == "too_many" and reason.startswith(f"{len(entries)} entries are selected; this tool takes at most")
+    if cause.code in ("too_few", "too_many") and not all_of_it:
+        assert all(f"“{one.title}”" in reason for one in inputs if one.name in cause.inputs)
+
+
+@settings(max_examples=200, deadline=None)
+@given(cases(), st.randoms(use_true_random=False))
+def test_a_given_assignment_is_judged_as_by_trying_all(case, random):
+    inputs, entries, combinations = case
+    chosen = {one.name: [] for one in inputs}
+    for one in entries:
+        chosen[random.choice(inputs).name].append(one)
+    placed = [next(one for one in inputs if e in chosen[one.name]) for e in entries]
+    assert (check(inputs, chosen, combinations) == "") == (
+        tuple(placed) in set(assignments(inputs, entries, combinations)) if entries else
+        not combinations and all(one.minimum == 0 for one in inputs))
+
+
+def test_a_thousand_entries_are_matched_at_once():
+    types, formats = [f"t{i}" for i in range(22)], [f"f{i}" for i in range(20)]
+    inputs = [make_input(f"in{i}", [(t, "*") for t in types[i:i + 4]], 10, 1000) for i in range(20)]
+    combinations = [frozenset(one.name for one in inputs if one.name != f"in{skip}") for skip in range(20)]
+    entries = [entry(i, types[i % 22], formats[i % 20]) for i in range(1000)]
+    started = time.perf_counter()
+    fits_all = match(inputs, entries, combinations)
+    fits_none = match(inputs, [*entries, entry(1001, "t0", "f0")], [frozenset({"in19"}), frozenset({"in18", "in17"})])
+    assert fits_all.eligible and not fits_none.eligible and time.perf_counter() - started < 1
 
 
 SERIES = make_input("series", [("ct-image", "dicom"), ("mr-image", "dicom")], 1, 20)
@@ -64,13 +138,27 @@ VOLUME, MASK = make_input("volume", [("*", "nifti")]), make_input("mask", [("mas
     ([SERIES], [entry(1)], "“entry 1” is CT image as NIfTI; this tool takes 1 to 20 entries"),
     ([SERIES], [entry(i, "ct-image", "dicom") for i in range(21)], "at most 20"),
     ([VOLUME, make_input("other", [("mask", "nifti")])], [entry(1)], "“Other” needs 1 entry (mask as NIfTI); add one"),
-    ([VOLUME, MASK], [entry(1), entry(2)], "There is no place for"),
+    ([VOLUME, MASK], [entry(1), entry(2)], "2 of the selected fit only “Volume”, which takes at most 1; leave one out."),
     ([VOLUME, MASK], [entry(1, "mask")], ""),
     ([VOLUME, MASK], [entry(1, "mask"), entry(2)], ""),
 ])
 def test_reasons(inputs, entries, part):
     found = match(inputs, entries)
     assert part in found.reason and found.eligible == (part == "")
+
+
+def test_combinations_are_said_in_words():
+    inputs = [VOLUME, make_input("mask", [("mask", "nifti")]), make_input("table", [("table", "csv")])]
+    either = [{"volume", "mask"}, {"volume", "table"}]
+    both = match(inputs, [entry(1), entry(2, "table", "csv")], either)
+    assert both.assignment == {"volume": [f"{1:032x}"], "table": [f"{2:032x}"]}
+    all_three = [entry(1), entry(2, "mask"), entry(3, "table", "csv")]
+    assert match(inputs, all_three, either).reason == (
+        "Your selection fits none of what this tool takes: 1 entry for “Volume” (any NIfTI) and 1 entry for “Mask” "
+        "(mask as NIfTI); or 1 entry for “Volume” (any NIfTI) and 1 entry for “Table” (Table as CSV).")
+    chosen = {"volume": [entry(1)], "mask": [entry(2, "mask")], "table": [entry(3, "table", "csv")]}
+    assert check(inputs, chosen, either).startswith("This tool cannot be given “Volume”, “Mask” and “Table”; it takes")
+    assert check(inputs, {"volume": [entry(1)], "mask": [entry(2, "mask")]}, either) == ""
 
 
 def test_an_entry_both_inputs_take_goes_where_it_is_needed():

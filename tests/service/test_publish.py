@@ -124,7 +124,7 @@ from dataclasses import replace
 from voxelhub_service.settings import Settings
 from voxelhub_service.context import make_context
 from support.uploads import publish_import
-publish_import(make_context(replace(Settings(), state_dir=Path({state!r}), min_free=0)), {run!r})
+publish_import(make_context(replace(Settings(), state_dir=Path({state!r}), database_url={url!r}, min_free=0)), {run!r})
 """
 
 
@@ -138,7 +138,8 @@ def test_a_kill_at_each_commit_point(
     run = send(client, FILES)
     trigger = tmp_path / "kill-at"
     trigger.write_text(point)
-    code = CHILD.format(tests=str(Path(__file__).parents[1]), state=str(context.settings.state_dir), run=run["id"])
+    code = CHILD.format(tests=str(Path(__file__).parents[1]), state=str(context.settings.state_dir), run=run["id"],
+                        url=context.settings.database_url)
     done = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, "VOXELHUB_KILL_AT": str(trigger)}, capture_output=True, text=True
     )

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 from starlette.testclient import TestClient
+from support import databases
 from support.held import NAME, held_files, item_row, publish_held
 from support.service import ADMIN, ALICE, BOB, MALLORY, OFFICER
 from support.uploads import open_project, project_row, publish_import, sha256
@@ -101,8 +102,7 @@ def test_a_name_is_told_once_asked_and_stands_nowhere_else(here: Here) -> None:
         ("bob", f"quarantine:{item}"), ("stella", f"quarantine:{item}")]
     here.post(f"/{item}/release", body=WHY)
     assert NAME not in json.dumps([here.get(""), here.get(f"/{item}")])
-    for path in (here.context.settings.state_dir / "service").glob("voxelhub.db*"):
-        assert NAME.encode() not in path.read_bytes()
+    assert NAME.encode() not in databases.everything(here.context)
 
 
 def test_rejected_is_gone_for_good_and_its_record_stays(here: Here) -> None:

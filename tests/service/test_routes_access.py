@@ -13,6 +13,9 @@ from voxelhub_service.identity.hub import HubClient, HubIdentity
 from voxelhub_service.identity.keycloak import KeycloakIdentity
 from voxelhub_service.identity.tokens import Identities
 
+# No object of a project: a tool is everybody's, a record's number is refused before it is looked up.
+NO_OBJECT = {"/tools/{name}", "/audit/proof/{seq}"}
+
 
 @pytest.fixture(scope="module")
 def populated(tmp_path_factory) -> Iterator[Populated]:
@@ -21,7 +24,7 @@ def populated(tmp_path_factory) -> Iterator[Populated]:
 
 def test_a_strangers_answer_is_the_one_for_an_unknown_id(populated):
     """And the owner's is another, which proves that the ids are real."""
-    walked = [(method, path) for method, path in operations(populated.app) if "{" in path and "/tools/" not in path]
+    walked = [(method, path) for method, path in operations(populated.app) if "{" in path and path not in NO_OBJECT]
     assert len(walked) > 15
     differing = []
     for method, path in walked:
@@ -94,7 +97,7 @@ def test_every_route_refuses_every_wrong_token(guarded):
         url = path.format(**populated.path_parameters(method, path))
         for name, (header, status) in wrong.items():
             answer = populated.client.request(method, url, headers={"Authorization": header} if header else {})
-            expected = 401 if GUARDS.get((method, PREFIX + path)) else status
+            expected = 401 if GUARDS.get((method, PREFIX + path)) == "events-token" else status
             if answer.status_code != expected:
                 let_in.append((method, path, name, answer.status_code))
     assert let_in == []

@@ -146,6 +146,7 @@ def test_the_list(api):
     page = api("GET", "/runs", params={"kind": "tool", "limit": 2}).json()
     assert page["total"] == 4 and [one["id"] for one in page["items"]] == [hidden, ids[2]]
     assert [one["id"] for one in api("GET", "/runs", params={"kind": "tool", "offset": 2}).json()["items"]] == [ids[1], ids[0]]
+    assert [api("GET", "/runs", params={"tool": name}).json()["total"] for name in ("probe", "other")] == [4, 0]
     active = api("GET", "/runs", params={"state": "active", "project": "demo"}).json()
     assert [one["id"] for one in active["items"]] == [ids[2], ids[1]]
     assert hidden not in [one["id"] for one in api("GET", "/runs", "bob").json()["items"]]

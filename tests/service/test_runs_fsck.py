@@ -10,7 +10,7 @@ from support.world import add_project, add_version, make_world
 from voxelhub_service.database import writing
 from voxelhub_service.executors.base import Job
 from voxelhub_service.executors.local import LocalExecutor
-from voxelhub_service.models import DatasetVersion, Lease, Run, RunCounter, utcnow
+from voxelhub_service.models import Batch, DatasetVersion, Lease, Run, RunCounter, utcnow
 from voxelhub_service.runs import fsck
 from voxelhub_service.runs.store import next_number
 
@@ -134,3 +134,53 @@ def test_a_number_that_could_be_given_twice(here):
     with writing(here.context.engine) as session:
         session.get_one(RunCounter, here.project).next_number = 1
     only(here, "was given already")
+
+
+def a_batch(here, *states, joined=0, items=None):
+    """Only its runs' states count here; they have made nothing."""
+    with writing(here.context.engine) as session:
+        batch = Batch(project_id=here.project, owner="alice", title="B", tool="probe", tool_version="1", tool_digest="0" * 64,
+                      items=[{"label": str(n), "inputs": {}} for n in range(items or len(states))], joined=joined)
+        session.add(batch)
+        session.flush()
+        batch_id = batch.id
+    for number, state in enumerate(states, 1):
+        here.run(state, batch_id=batch_id, batch_item=number, reason="Why.", ended_at=utcnow())
+    return batch_id
+
+
+def about_batches(here):
+    return fsck.batches(here.context, True)
+
+
+def test_a_batch_on_its_way_and_one_that_failed_altogether_are_whole(here):
+    a_batch(here, "running", "succeeded")
+    a_batch(here, "failed", "cancelled")
+    assert about_batches(here) == []
+
+
+def test_a_batch_without_its_runs(here):
+    a_batch(here, "running", items=3)
+    (finding,) = about_batches(here)
+    assert "has 3 items and runs for 1 of them" in finding.sentence
+
+
+def test_a_table_that_nobody_makes_is_made_by_repair(here):
+    batch = a_batch(here, "succeeded", "failed")
+    (finding,) = about_batches(here)
+    assert "nothing makes their table" in finding.sentence and "makes it" in finding.repair()
+    assert about_batches(here) == []
+    with writing(here.context.engine) as session:
+        assert session.get_one(Batch, batch).joined == 1
+
+
+def test_a_table_that_is_made_twice(here):
+    batch = a_batch(here, "succeeded", joined=1)
+    for _ in range(2):
+        here.run("running", batch_id=batch)
+    with writing(here.context.engine) as session:
+        for run in session.query(Run).filter_by(batch_id=batch, batch_item=None):
+            run.kind = "join"
+    sentences = [finding.sentence for finding in about_batches(here)]
+    assert len(sentences) == 2 and "was joined 1 times and has 2 runs for its table" in sentences[0]
+    assert "2 tables of the same items" in sentences[1]

@@ -50,10 +50,18 @@ def test_every_cell(state, wanted, process):
 
 
 @pytest.mark.parametrize("process", PROCESSES)
+def test_at_its_budget_a_tool_may_finish_with_what_it_has_and_nothing_else_changes(process):
+    for state in ("running", "staging_out"):
+        expected = "hurry" if (state, process) == ("running", "running") else TABLE[state, "run"][process]
+        assert text(next_step(RunView(state, "tool", "finish"), Seen(PROCESSES[process], staged=True))) == expected
+
+
+@pytest.mark.parametrize("process", PROCESSES)
 def test_an_import_may_be_begun_anew_and_differs_in_nothing_else(process):
     for state, wanted in product(STATES, ("run", "cancel")):
         seen = Seen(PROCESSES[process], staged=True)
-        tool, imported = (next_step(RunView(state, kind, wanted), seen) for kind in ("tool", "import"))
+        tool, imported, joined = (next_step(RunView(state, kind, wanted), seen) for kind in ("tool", "import", "join"))
+        assert joined == imported, "the table of a batch, too"
         if (state, wanted) == ("running", "run") and process in ("lost", "crashed"):
             assert (text(tool), text(imported)) == ("finish:failed", "retry")
             assert tool.reason == (LOST if process == "lost" else PROCESSES[process].reason)
@@ -93,7 +101,7 @@ def test_what_is_published_has_succeeded_whatever_was_wanted_too_late(wanted):
 
 
 @pytest.mark.parametrize(("state", "wanted", "process", "kind", "task", "staged", "slot"), list(product(
-    STATES, ("run", "cancel"), PROCESSES, ("tool", "import"), ("none", "busy", "failed"), (True, False), (True, False))))
+    STATES, ("run", "cancel"), PROCESSES, ("tool", "import", "join"), ("none", "busy", "failed"), (True, False), (True, False))))
 def test_each_end_but_success_has_a_reason_and_no_step_leads_back(state, wanted, process, kind, task, staged, slot):
     step = next_step(RunView(state, kind, wanted), Seen(PROCESSES[process], task, "It broke.", staged, slot))
     if step.action == "finish":

@@ -43,6 +43,8 @@ TABLE = [
     ("latin", "Größe: 5 µm\n".encode("latin-1"), "text", "document", "text"),
     ("utf16", "a b".encode("utf-16"), "text", "document", "text"),
     ("x.json", b'{"a": [1, 2]}', "text", "structured-data", "json"),
+    ("a.json", b'{\n "format": "voxelhub-study/1", "front": {}}', "text", "plan", "json"),
+    ("b.json", b'{"note": {"format":"voxelhub-study/1"}}', "text", "structured-data", "json"),
     ("broken.json", b'{"a": [1, 2', "text", "document", "text"),
     ("r.fq", b"@r\nACGT\n+\nIIII\n", "file", "sequence-reads", "fastq"),
     ("r.gz", gzip.compress(b"@r\nACGT\n+\nIIII\n"), "file", "sequence-reads", "fastq"),

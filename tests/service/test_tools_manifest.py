@@ -77,11 +77,11 @@ def test_arguments(tmp_path, arguments, expected):
 
 
 @pytest.mark.parametrize(("path", "value", "part"), [
-    ("manifest", 2, "1 was expected"),
-    ("name", "Blur It", "does not match"),
-    ("title", None, "'title' is a required property"),
-    ("shell", "rm", "'shell' was unexpected"),
-    ("command", "python blur.py", "is not of type 'array'"),
+    ("manifest", 2, "`manifest` must be 1. Write 1."),
+    ("name", "Blur It", "Write small letters, digits and -"),
+    ("title", None, "`title` is missing. Add \"title\""),
+    ("shell", "rm", "`shell` is no field of a manifest."),
+    ("command", "python blur.py", "`command` must be a list, not a text. Write it in [ ]."),
     ("command.3", "--sigma={arguments.sigma}", "mixes a placeholder"),
     ("command.3", "{arguments.sigmoid}", "does not declare"),
     ("command.6", "{inputs.series}", "does not declare"),
@@ -89,12 +89,12 @@ def test_arguments(tmp_path, arguments, expected):
     ("inputs.0.minimum", 2, ""),
     ("inputs.1.minimum", 3, ""),
     ("outputs.0.data_type", {"like": "mask"}, "no required input"),
-    ("outputs.0.path", "../out", "should not be valid"),
-    ("outputs.0.path", "/etc/*", "should not be valid"),
+    ("outputs.0.path", "../out", "Write a path below the output folder"),
+    ("outputs.0.path", "/etc/*", "Write a path below the output folder"),
     ("arguments.properties.sigma.default", -1, "default of argument sigma"),
-    ("arguments.properties.sigma.minimum", "low", "no JSON Schema"),
-    ("resources.memory", 1, "less than the minimum"),
-    ("environment", "../core", "does not match"),
+    ("arguments.properties.sigma.minimum", "low", "must be a number, not a text"),
+    ("resources.memory", 1, "must be at least 16777216"),
+    ("environment", "../core", "as in tool-base"),
 ])
 def test_what_is_wrong_is_said(tmp_path, path, value, part):
     if not part:
@@ -108,7 +108,7 @@ def test_what_is_wrong_is_said(tmp_path, path, value, part):
 def test_a_maximum_below_the_minimum(tmp_path):
     raw = changed("inputs.0.minimum", 3)
     raw["inputs"][0]["maximum"] = 2
-    with pytest.raises(ManifestError, match="minimum above its maximum"):
+    with pytest.raises(ManifestError, match="minimum is above its maximum"):
         parse(raw, tmp_path)
 
 
@@ -155,7 +155,9 @@ def test_the_tools_that_ship_are_right_and_speak_the_vocabulary():
         used |= {one.file_format for one in tool.outputs} | {one.data_type for one in tool.outputs if one.data_type}
         assert used <= terms, tool.name
         for one in tool.arguments["properties"].values():
-            assert one["title"] and ("default" in one or not tool.inputs), "defaults make three clicks enough"
+            assert one["title"]
+        asked = [one for one in map(tool.arguments["properties"].get, tool.arguments.get("required", [])) if "default" not in one]
+        assert all(one.get("description") for one in asked), "who must choose is told what"
 
 
 def test_the_schema_is_one():

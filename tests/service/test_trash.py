@@ -13,7 +13,7 @@ from support.service import bearer, make_service
 from support.uploads import bring_in, open_project, project_row
 from voxelhub_service.database import reading, writing
 from voxelhub_service.datasets.trash import purge_trash
-from voxelhub_service.models import AuditEvent, Dataset, Project, utcnow
+from voxelhub_service.models import AuditEvent, Dataset, Entry, Project, utcnow
 
 FILES = {"a.txt": b"hello\n", "sub/b.bin": bytes(range(256)) * 5000}
 
@@ -142,3 +142,7 @@ def test_text_is_never_run_by_a_browser(service: Any) -> None:
     big = client.get("/entries", params={"q": "big"}, headers=bearer("bob")).json()["items"][0]
     sent = client.get(f"/entries/{big['id']}/content", headers=bearer("bob")).content
     assert 1024**2 - 10 < len(sent) <= 1024**2 and sent.endswith(b"1,2\n")
+    with writing(context.engine) as session:
+        session.execute(update(Entry).where(Entry.id == big["id"]).values(data_type="plan"))
+    whole = client.get(f"/entries/{big['id']}/content", headers=bearer("bob"))
+    assert len(whole.content) == big["size"] and whole.headers["content-type"].startswith("text/plain"), "a plan comes whole"

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -55,6 +56,25 @@ def test_the_programs_end_is_the_launchers(tmp_path: Path, sandbox: bool) -> Non
     assert launched.wait(20) == 7
     assert (tmp_path / "home/here").exists()
     assert (tmp_path / "log").read_text().splitlines()[1:] == ["out", "err"]
+
+
+@BOTH
+def test_the_launcher_keeps_a_record_of_what_the_server_used(tmp_path: Path, sandbox: bool) -> None:
+    """By its own clock, while it runs and at the end: the ledger is made from it."""
+    record = tmp_path / "record.json"
+    facts = {"user": "ada", "server": "", "profile": "small", "cpu": 1, "gpus": 0}
+    script = "x=0; while [ $x -lt 300000 ]; do x=$((x+1)); done; sleep 2.2"
+    began = time.monotonic()
+    launched = launch(replace(order(tmp_path, script, sandbox=sandbox), record=str(record), facts=facts))
+    wait(record.exists)
+    first = json.loads(record.read_text())
+    assert first["ended_at"] is None and first["process"]["pid"] == launched.pid and {**first, **facts} == first
+    wait(lambda: json.loads(record.read_text())["usage"]["seconds"] >= 1)
+    assert launched.wait(20) == 0
+    took, last = time.monotonic() - began, json.loads(record.read_text())
+    assert last["ended_at"] >= first["started_at"] and 2.2 < last["usage"]["seconds"] < took
+    assert last["usage"]["used_cpu_seconds"] > 0 and last["usage"]["peak_memory"] > 100_000
+    assert [one.name for one in tmp_path.glob("*.json")] == ["record.json"]
 
 
 @BOTH

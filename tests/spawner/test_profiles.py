@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from voxelhub_spawner.form import options_form
-from voxelhub_spawner.profiles import (
+from voxelhub_sandbox.profiles import (
     Limits,
     Profile,
     ProfilesError,
@@ -17,6 +16,7 @@ from voxelhub_spawner.profiles import (
     resolve,
     visible_profiles,
 )
+from voxelhub_spawner.form import options_form
 
 GIB = 1024**3
 SMALL = Profile("small", "Small", cpu=1, memory=2 * GIB, price_per_hour=0.02)

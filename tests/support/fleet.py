@@ -35,12 +35,13 @@ COMMANDS = {
 
 
 class Fleet:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database_url: str = "") -> None:
         self.trigger = folder / "kill-at"
         self.environ = {
             **os.environ, "VOXELHUB_STATE_DIR": str(folder / "state"), "VOXELHUB_ENVS_DIR": str(ROOT / ".envs"),
             "VOXELHUB_TOOLS_DIR": str(write_probe(folder / "tools")), "VOXELHUB_SERVICE_PORT": str(free_port()),
             "VOXELHUB_KILL_AT": str(self.trigger), "VOXELHUB_URL_PRIVATE": "true", "PYTHONPATH": str(ROOT / "tests"),
+            "VOXELHUB_DATABASE_URL": database_url, "VOXELHUB_RUN_SLOTS": "2",
         }
         self.settings = load_settings({k: v for k, v in self.environ.items() if k.startswith("VOXELHUB_")})
         self.settings.state_dir.mkdir(parents=True)
@@ -91,7 +92,7 @@ class Fleet:
                     self._start(name)
 
     def wait_for_api(self) -> None:
-        self.request("GET", "/health")
+        self.request("GET", "/health", seconds=240)  # a busy machine starts Python slowly
 
     def request(self, method: str, path: str, seconds: float = 60, **options: Any) -> httpx.Response:
         """As a client does that comes back: again after a cut connection or while the service starts."""

@@ -72,7 +72,7 @@ def lab_server(
 
 
 def _wait(server: LabServer, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"the Jupyter server ended:\n{log.read_text()[-3000:]}")

@@ -51,7 +51,7 @@ def serving(app: Any) -> Iterator[int]:
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=2))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
-    until = time.monotonic() + 10
+    until = time.monotonic() + 30
     while not server.started:
         assert time.monotonic() < until, "uvicorn did not start"
         time.sleep(0.01)

@@ -13,6 +13,7 @@ from typing import Any
 
 from fastapi.routing import iter_route_contexts
 from starlette.testclient import TestClient
+from support.brought import tool_zip
 from support.held import hold
 from support.probe import write_probe
 from support.samples import write_volume
@@ -21,11 +22,12 @@ from support.uploads import TUS, announce, bring_in, open_project, patch, sha256
 from support.world import ROOT
 from voxelhub_service.api.app import create_app
 from voxelhub_service.api.gate import PREFIX
+from voxelhub_service.audit.checkpoint import make
 from voxelhub_service.context import Context
-from voxelhub_service.database import reading
+from voxelhub_service.database import reading, writing
 from voxelhub_service.identity.actor import personal_project
 from voxelhub_service.identity.tokens import Identity
-from voxelhub_service.models import Dataset, DatasetVersion, Entry, File
+from voxelhub_service.models import Cluster, Dataset, DatasetVersion, Entry, File, Project
 
 UNKNOWN = "0" * 32
 # Operations whose sensible call needs an object in a state of its own.
@@ -34,8 +36,12 @@ STATES = {
     ("DELETE", "/uploads/{upload_id}"): {"upload_id": "second_upload"},
     ("POST", "/uploads/{upload_id}/complete"): {"upload_id": "full_upload"},
     ("POST", "/runs/{run_id}/cancel"): {"run_id": "second_run"},
+    ("POST", "/batches/{batch_id}/cancel"): {"batch_id": "batch_to_cancel"},
+    ("POST", "/batches/{batch_id}/retry"): {"batch_id": "batch_to_retry"},
     ("POST", "/quarantine/{item_id}/release"): {"item_id": "item_to_release"},
     ("POST", "/quarantine/{item_id}/reject"): {"item_id": "item_to_reject"},
+    ("POST", "/tools/submissions/{submission_id}/decision"): {"submission_id": "submission_to_decide"},
+    ("POST", "/tools/submissions/{submission_id}/withdraw"): {"submission_id": "submission_to_withdraw"},
 }
 
 
@@ -75,6 +81,10 @@ class Populated:
             "arguments": {},
             "url": "https://data.example/study.zip",
             "reason": "Looked at: it shows nothing of a patient.",
+            "decision": "reject",
+            "items": [{"label": "One", "inputs": {"volume": [self.ids["entry_id"] if known else UNKNOWN]}}],
+            "entries": [self.ids["entry_id"] if known else UNKNOWN],
+            "kind": "server",
         }
         return self._example(schema, values)
 
@@ -87,8 +97,14 @@ class Populated:
         return {name: values.get(name, "A title") for name in wanted}
 
     def headers(self, method: str, path: str, body: Any) -> dict[str, str]:
+        if self._takes_zip(method, path):
+            return {"Content-Type": "application/zip"}
         is_bytes = method == "PATCH" and body is None
         return {**TUS, "Upload-Offset": "0"} if is_bytes else {}
+
+    def _takes_zip(self, method: str, path: str) -> bool:
+        operation = self.app.openapi()["paths"].get(PREFIX + path, {}).get(method.lower(), {})
+        return "application/zip" in operation.get("requestBody", {}).get("content", {})
 
     def call(self, method: str, path: str, user: str | None = None, *, known: bool = True, headers: Any = None) -> Any:
         """A sensible call of an operation given by its path template."""
@@ -97,8 +113,16 @@ class Populated:
             method,
             path.format(**self.path_parameters(method, path, known=known)),
             headers={**(bearer(user) if user else {}), **self.headers(method, path, body), **(headers or {})},
-            **({"json": body} if body is not None else {"content": b"12345"} if self.headers(method, path, body) else {}),
+            **self._content(method, path, body),
         )
+
+
+    def _content(self, method: str, path: str, body: Any) -> dict[str, Any]:
+        if body is not None:
+            return {"json": body}
+        if self._takes_zip(method, path):
+            return {"content": tool_zip("fresh")}
+        return {"content": b"12345"} if self.headers(method, path, body) else {}
 
 
 def operations(app: Any, *, hidden: bool = True) -> list[tuple[str, str]]:
@@ -120,11 +144,15 @@ def populate(folder: Path, user: str = "alice", identity: Identity | None = None
     setup = TestClient(create_app(context, TableIdentity(ACTORS)), base_url=f"http://testserver{PREFIX}")
     made = Populated(TestClient(app, base_url=f"http://testserver{PREFIX}"), context, app, user)
     open_project(context, "demo")
-    made.ids |= {"project": "demo", "name": "probe", "number": "1"}
+    made.ids |= {"project": "demo", "name": "probe", "number": "1", "seq": "1", "path": "status"}
     _datasets(setup, made, folder)
     _uploads(setup, made)
     _runs(setup, made)
+    _batches(setup, made)
     _quarantine(made)
+    _submissions(setup, made)
+    _cluster(made)
+    make(context.audit, context.engine)  # records have proofs
     return made
 
 
@@ -167,9 +195,38 @@ def _runs(client: TestClient, made: Populated) -> None:
         made.ids[key] = run.json()["id"]
 
 
+def _batches(client: TestClient, made: Populated) -> None:
+    for key in ("batch_id", "batch_to_cancel", "batch_to_retry"):
+        items = [{"label": f"Item {n}", "inputs": {"volume": [made.ids["entry_id"]]}} for n in (1, 2)]
+        body = {"tool": "probe", "project": "demo", "title": key, "items": items}
+        batch = client.post("/batches", json=body, headers=bearer(made.user))
+        assert batch.status_code == 201, batch.text
+        made.ids[key] = batch.json()["id"]
+    assert client.post(f"/batches/{made.ids['batch_to_retry']}/cancel", headers=bearer(made.user)).status_code == 202
+
+
 def _quarantine(made: Populated) -> None:
     """In the user's own project: there they are owner, and decide."""
     project = personal_project(made.user)
     open_project(made.context, project, open=False)
     items = hold(made.context, project, made.user, [b"one", b"two", b"three"])
     made.ids |= dict(zip(("item_id", "item_to_release", "item_to_reject"), items, strict=True))
+
+
+def _submissions(client: TestClient, made: Populated) -> None:
+    headers = {**bearer(made.user), "Content-Type": "application/zip"}
+    for key in ("submission_id", "submission_to_decide", "submission_to_withdraw"):
+        row = client.post("/tools/submissions", content=tool_zip(key.replace("_", "-")), headers=headers)
+        assert row.status_code == 201, row.text
+        made.ids[key] = row.json()["id"]
+
+
+def _cluster(made: Populated) -> None:
+    with writing(made.context.engine) as session:
+        project = session.query(Project.id).filter_by(name="demo").scalar()
+        cluster = Cluster(title="Cluster", project_id=project, owner=made.user, made_in="api", kind="small",
+                          environment="imaging", cpu=1.0, memory=2**30, adaptive=True, minimum=0, maximum=4, workers=0,
+                          state="running")
+        session.add(cluster)
+        session.flush()
+        made.ids["cluster_id"] = cluster.id

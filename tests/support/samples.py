@@ -18,21 +18,21 @@ def ball(shape: tuple[int, int, int] = (48, 48, 24)) -> np.ndarray[Any, Any]:
     return np.where(radius < 0.8, 40 + 600 * (0.8 - radius), -1000).astype(np.int16)
 
 
-def write_volume(path: Path) -> Path:
-    nib.save(nib.Nifti1Image(ball(), np.diag([2.0, 2.0, 3.0, 1.0])), path)
+def write_volume(path: Path, shape: tuple[int, int, int] = (48, 48, 24)) -> Path:
+    nib.save(nib.Nifti1Image(ball(shape), np.diag([2.0, 2.0, 3.0, 1.0])), path)
     return path
 
 
-def write_mask(path: Path) -> Path:
+def write_mask(path: Path, shape: tuple[int, int, int] = (48, 48, 24)) -> Path:
     """On the grid of `write_volume`."""
-    nib.save(nib.Nifti1Image((ball() > 200).astype(np.uint8), np.diag([2.0, 2.0, 3.0, 1.0])), path)
+    nib.save(nib.Nifti1Image((ball(shape) > 200).astype(np.uint8), np.diag([2.0, 2.0, 3.0, 1.0])), path)
     return path
 
 
-def write_ct_series(folder: Path) -> Path:
+def write_ct_series(folder: Path, shape: tuple[int, int, int] = (48, 48, 24)) -> Path:
     """The ball as a CT series, one file a slice."""
     folder.mkdir(parents=True)
-    voxels, study, series, frame = ball(), generate_uid(), generate_uid(), generate_uid()
+    voxels, study, series, frame = ball(shape), generate_uid(), generate_uid(), generate_uid()
     for k in range(voxels.shape[2]):
         _slice(voxels[:, :, k].T, k, study, series, frame).save_as(folder / f"{k:03d}.dcm", enforce_file_format=True)
     return folder

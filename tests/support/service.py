@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from starlette.testclient import TestClient
+from support import databases
 from voxelhub_service.api.app import create_app
 from voxelhub_service.api.gate import PREFIX
 from voxelhub_service.context import Context, make_context
@@ -22,7 +23,8 @@ from voxelhub_service.models import Base
 from voxelhub_service.secrets import ensure_secrets
 from voxelhub_service.settings import Settings
 
-ALICE = Actor("alice", frozenset({USERS_GROUP, "/projects/demo", "/projects/alpha", "/projects/alpha/owners", "role:researcher"}))
+ALICE = Actor("alice", frozenset({USERS_GROUP, "/projects/demo", "/projects/alpha", "/projects/alpha/owners",
+                                  "role:researcher", "role:tool-developer"}))
 BOB = Actor("bob", frozenset({USERS_GROUP, "/projects/demo", "role:researcher"}))
 MALLORY = Actor("mallory", frozenset({USERS_GROUP, "role:researcher"}))  # in no project: the stranger
 ADMIN = Actor("admin", frozenset({USERS_GROUP, ADMINS_GROUP, "/projects/demo", "role:administrator"}))
@@ -50,10 +52,12 @@ class TableIdentity:
 def make_test_context(folder: Path, **changes: Any) -> Context:
     """Secrets, folders and an empty database under `folder`; `changes` are settings."""
     settings = replace(Settings(), state_dir=folder / "state", **changes)
+    settings = replace(settings, database_url=databases.prepare(folder, settings))
     ensure_secrets(settings.secrets_dir)
     (settings.state_dir / "service").mkdir(parents=True, exist_ok=True)
     context = make_context(settings)
-    Base.metadata.create_all(context.engine)
+    if not databases.on_server():  # there it is a copy of one that has them
+        Base.metadata.create_all(context.engine)
     return context
 
 

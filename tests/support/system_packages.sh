@@ -1,6 +1,6 @@
 #!/bin/sh
-# What only the tests need from the system: a browser and a font, a virus scanner, a validator of DICOM files. Installed as
-# root; otherwise the tests that need them are skipped and say so.
+# What only the tests need from the system: a browser and a font, a virus scanner, a validator of DICOM files, PostgreSQL, R, a syslog.
+# Installed as root; otherwise the tests that need them are skipped and say so.
 PATH="$PATH:/usr/sbin"
 export DEBIAN_FRONTEND=noninteractive
 missing=""
@@ -11,6 +11,9 @@ chromium chromium fonts-dejavu-core
 clamd clamav-daemon
 dciodvfy dicom3tools
 curl curl
+Rscript r-base-core
+pg_ctlcluster postgresql
+rsyslogd rsyslog
 NEEDED
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
@@ -18,6 +21,10 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
     exit 0
 fi
 echo "[voxelhub] installing for the tests:$missing"
+# The tests start a PostgreSQL of their own: Debian's shall make none that runs beside it.
+if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+    mkdir -p /etc/postgresql-common && echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
+fi
 for _attempt in 1 2 3; do
     # shellcheck disable=SC2086 # a list of words
     if apt-get -q -o DPkg::Lock::Timeout=120 update >/dev/null &&

@@ -8,8 +8,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
-from support.lab_server import LAB, ROOT, LabServer, free_port, lab_server
+from support.lab_server import LAB, ROOT, LabServer, lab_server
+from support.live import serving
 from support.service import ACTORS, TableIdentity, bearer, make_test_context
 from voxelhub_service.api.app import create_app
 from voxelhub_service.api.gate import PREFIX
@@ -38,25 +36,6 @@ class Workplace:
     def page_url(self) -> str:
         """Signs in and opens JupyterLab with a fresh layout."""
         return f"{self.lab.url}/lab?token={self.lab.token}&reset"
-
-
-@contextmanager
-def _serving(context: Context) -> Iterator[str]:
-    port = free_port()
-    app = create_app(context, TableIdentity(ACTORS))
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=2))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 30
-    while not server.started:
-        assert time.monotonic() < deadline, "the service did not start"
-        time.sleep(0.05)
-    try:
-        yield f"http://127.0.0.1:{port}{PREFIX}"
-    finally:
-        app.state.feed.closed = True
-        server.should_exit = True
-        thread.join(15)
 
 
 @contextmanager
@@ -81,7 +60,8 @@ def workplace(
 ) -> Iterator[Workplace]:
     """Every project of `user` is open, except those named as clinical."""
     context = make_test_context(folder, envs_dir=LAB.parent, **settings)
-    with _serving(context) as api_url, _working(context, folder / "worker.log", settings):
+    with serving(create_app(context, TableIdentity(ACTORS))) as port, _working(context, folder / "worker.log", settings):
+        api_url = f"http://127.0.0.1:{port}{PREFIX}"
         names = [p["name"] for p in httpx.get(f"{api_url}/projects", headers=bearer(user)).raise_for_status().json()]
         for name in names:
             change = {"open": name not in clinical}

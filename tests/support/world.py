@@ -8,9 +8,10 @@ from pathlib import Path
 
 from sqlalchemy import select
 from support.service import make_test_context
-from voxelhub_service.audit.log import verify
+from voxelhub_service.audit.verify import verify
 from voxelhub_service.context import Context
 from voxelhub_service.database import reading, writing
+from voxelhub_service.datasets.names import fold
 from voxelhub_service.models import Dataset, DatasetVersion, Entry, File, Project, Run, new_id, utcnow
 from voxelhub_service.runs.store import next_number
 
@@ -59,7 +60,7 @@ def add_version(context: Context, project_id: str, name: str, entries: dict[str,
             first = next(iter(some))
             entry = Entry(id=new_id(), version_id=version.id, dataset_id=dataset.id, project_id=project_id, name=title,
                           path=first.rpartition("/")[0] if kind == "series" else first, kind=kind, data_type=data_type,
-                          file_format=file_format, n_files=len(some), size=sum(map(len, some.values())))
+                          folded=fold(title), file_format=file_format, n_files=len(some), size=sum(map(len, some.values())))
             session.add(entry)
             session.flush()
             ids[title] = entry.id

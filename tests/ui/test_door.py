@@ -20,7 +20,7 @@ import numpy
 import pytest
 from PIL import Image
 from playwright.sync_api import BrowserContext, Locator, Page, expect
-from support.chromium import Album, chromium
+from support.chromium import Album
 from support.mixed_folder import FAMILY, NUMBER, TRUNCATED, pdf, write_folder
 from support.samples import write_volume
 from support.uploads import TUS, sha256
@@ -46,17 +46,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
             api.patch("/projects/demo", json={"open": False}).raise_for_status()
             api.patch("/projects/alpha", json={"quota_bytes": QUOTA}).raise_for_status()
         yield started
-
-
-@pytest.fixture
-def browser(place: Workplace) -> Iterator[BrowserContext]:
-    """No request leaves this machine, and no page has an error."""
-    with chromium() as (context, outside):
-        context.set_default_timeout(PATIENCE)
-        errors: list[str] = []
-        context.on("weberror", lambda error: errors.append(str(error.error)))
-        yield context
-        assert outside == [] and errors == []
 
 
 @pytest.fixture

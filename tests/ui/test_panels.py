@@ -145,6 +145,16 @@ def test_a_text_file_written_here_can_be_read(page: Page) -> None:
     expect(page.get_by_test_id("text-viewer")).to_contain_text("Grüße aus der Radiologie")
 
 
+def test_a_page_shows_without_its_scripts(page: Page, tmp_path: Path) -> None:
+    text = "<!doctype html><style>h1 { color: teal }</style><h1>Quality</h1><script>document.body.innerHTML = ''</script>"
+    (tmp_path / "quality.html").write_text(text)
+    upload(page, [tmp_path / "quality.html"], "Report")
+    row(page, "quality").dblclick()
+    shown = page.get_by_test_id("page-viewer").locator("iframe")
+    expect(shown.content_frame.locator("h1")).to_have_text("Quality", timeout=PATIENCE)
+    expect(shown.content_frame.locator("h1")).to_have_css("color", "rgb(0, 128, 128)")
+
+
 def test_a_table_sorts(page: Page, samples: Path) -> None:
     upload(page, [samples / "measurements.csv"], "Measurements")
     row(page, "measurements").dblclick()

@@ -1,0 +1,58 @@
+"""A notebook server in the ledger, on the whole installation: charged for its life, and ended with its budget."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from support.installation import SERVICE_SCOPE, Installation, until
+from support.person import NewPerson, processes
+from voxelhub_service.secrets import read_secret
+
+
+@pytest.fixture
+def budgets(installation: Installation) -> Iterator[Path]:
+    file = Path(installation.settings.budgets_file)
+    yield file
+    file.write_text("{}\n")
+
+
+def test_a_server_is_charged_and_ends_with_its_budget(installation: Installation, new_person: NewPerson, budgets: Path) -> None:
+    with new_person(()) as person:
+        budgets.write_text(f"people: {{{person.name}: {{cpu_hours: 5}}}}\n")
+        person.sign_in()
+        assert "5.0 of 5 CPU hours left this month." in person.page("/hub/spawn").text
+        assert person.spawn({"profile": "small"}).status_code in (201, 202)
+        born = min(process.create_time() for process in processes(installation, person.name))
+        token = installation.hub_token(person.name, [SERVICE_SCOPE], password=person.password)
+        api = httpx.Client(base_url=installation.api, headers={"Authorization": f"token {token}"}, timeout=60, trust_env=False)
+
+        def entry() -> dict[str, object]:
+            return next(iter(api.get("/spend/entries").json()["items"]), {})
+
+        until(lambda: float(str(entry().get("seconds", 0))) > 2, 60, "an entry that grows")
+        assert (entry()["kind"], entry()["profile"], entry()["ended_at"]) == ("server", "small", None)
+
+        budgets.write_text(f"people: {{{person.name}: {{cpu_hours: 0.0001}}}}\n")
+        until(lambda: not processes(installation, person.name), 90, "the end of the server")
+        gone = time.time()
+        until(lambda: entry()["ended_at"], 30, "the end of the entry")
+        assert gone - born - 2 < float(str(entry()["seconds"])) < gone - born + 1
+        assert entry()["price_per_hour"] == 0.02 and float(str(entry()["peak_memory"])) > 50 * 1024**2
+        assert list(installation.settings.servers_dir.glob("*.json")) == []
+
+        refused = person.hub_api("POST", f"users/{person.name}/server", json={"profile": "small"})
+        assert refused.status_code >= 400 and "of 0.0001 CPU hours" in refused.text and not processes(installation, person.name)
+        assert 'role="alert">The budget of' in person.page("/hub/spawn").text
+
+
+def test_one_secret_reads_the_figures_of_service_and_hub(installation: Installation) -> None:
+    headers = {"Authorization": f"Bearer {read_secret(installation.settings.secrets_dir, 'metrics-token')}"}
+    with httpx.Client(base_url=installation.url, headers=headers, trust_env=False, timeout=30) as client:
+        assert "voxelhub_worker_lease_seconds" in client.get("/services/voxelhub/api/v1/metrics").text
+        assert "jupyterhub_" in client.get("/hub/metrics").text
+        assert client.get("/hub/api/users").status_code == 403
+    assert httpx.get(f"{installation.url}/hub/metrics", trust_env=False).status_code == 403
