@@ -22,7 +22,7 @@ up: setup ## install what is missing, start everything, print the address; Ctrl-
 	@exec ./voxelhub up
 
 test-setup: setup
-	@$(BOOTSTRAP) test s3proxy
+	@$(BOOTSTRAP) test s3proxy helm
 	@sh tests/support/system_packages.sh
 
 test: test-setup check ## checks, then the whole suite, cheap to dear, two files at a time

