@@ -12,7 +12,7 @@ from benchmarks.measure import percentile, table
 from benchmarks.seeding import seed
 from support.installation import Installation
 from voxelhub_service.context import make_context
-from voxelhub_service.wire import Sort
+from voxelhub_service.wire_datasets import Sort
 
 AIM_MS = 100
 PAGE = 100  # rows that the panel asks for at a time

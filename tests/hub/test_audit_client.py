@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from voxelhub_hub.audit_client import AuditClient, events_in, locked
-from voxelhub_service.wire import AuditEventIn
+from voxelhub_service.wire_evidence import AuditEventIn
 
 
 class Service:

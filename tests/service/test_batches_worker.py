@@ -20,7 +20,7 @@ from voxelhub_service.batches import reading as batches
 from voxelhub_service.batches import store, table
 from voxelhub_service.database import reading, writing
 from voxelhub_service.models import TERMINAL_STATES, Batch, Dataset, DatasetVersion, Entry, File, Run
-from voxelhub_service.wire import BatchIn
+from voxelhub_service.wire_runs import BatchIn
 
 pytestmark = [
     pytest.mark.skipif(unavailable() is not None, reason=str(unavailable())),

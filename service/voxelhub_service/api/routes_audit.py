@@ -20,7 +20,7 @@ from ..database import reading, writing
 from ..errors import Problem, conflict, invalid
 from ..identity.actor import Actor
 from ..policy.authorize import require
-from ..wire import AuditEventIn, AuditEventOut, AuditPage, AuditProof, AuditState
+from ..wire_evidence import AuditEventIn, AuditEventOut, AuditPage, AuditProof, AuditState
 from .deps import CallerDep, ContextDep
 from .sending import SAFE, disposition
 

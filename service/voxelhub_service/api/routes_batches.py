@@ -17,19 +17,8 @@ from ..errors import conflict
 from ..models import Batch, Run
 from ..policy.authorize import require
 from ..tools import catalogue
-from ..wire import (
-    BatchDetail,
-    BatchIn,
-    BatchItemIn,
-    BatchOut,
-    BatchPage,
-    BatchPlanIn,
-    BatchPlanOut,
-    BatchTable,
-    Identifier,
-    ProjectName,
-    RunState,
-)
+from ..wire import Identifier, ProjectName, RunState
+from ..wire_runs import BatchDetail, BatchIn, BatchItemIn, BatchOut, BatchPage, BatchPlanIn, BatchPlanOut, BatchTable
 from .deps import CallerDep, ContextDep
 from .routes_runs import RequestKey
 from .sending import SAFE, disposition

@@ -11,7 +11,8 @@ from ..database import reading, writing
 from ..datasets import trash
 from ..datasets.vocabulary import vocabulary
 from ..policy.authorize import require
-from ..wire import DatasetOut, DatasetPage, DatasetPatch, Identifier, ProjectName, Term, Vocabulary
+from ..wire import Identifier, ProjectName
+from ..wire_datasets import DatasetOut, DatasetPage, DatasetPatch, Term, Vocabulary
 from .deps import CallerDep, ContextDep
 
 router = APIRouter(tags=["datasets"])

@@ -11,7 +11,8 @@ from starlette.responses import Response
 from ..database import reading, writing
 from ..datasets import catalogue, viewing
 from ..models import File
-from ..wire import EntryOut, EntryPage, EntryPatch, FileOut, FilePage, Identifier, ProjectName, Sort, ViewOut
+from ..wire import Identifier, ProjectName
+from ..wire_datasets import EntryOut, EntryPage, EntryPatch, FileOut, FilePage, Sort, ViewOut
 from .deps import CallerDep, ContextDep
 from .sending import SAFE, disposition, file_answer, is_first
 

@@ -15,7 +15,8 @@ from ..models import TERMINAL_STATES
 from ..policy.authorize import require
 from ..runs import comparison, crate, crate_archive, lineage, notebook
 from ..runs.store import run_for
-from ..wire import ComparisonOut, Identifier, LineageOut
+from ..wire import Identifier
+from ..wire_evidence import ComparisonOut, LineageOut
 from .deps import CallerDep, ContextDep
 from .sending import SAFE, disposition
 

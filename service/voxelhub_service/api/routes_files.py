@@ -17,7 +17,8 @@ from ..errors import not_found
 from ..identity.actor import Actor
 from ..models import Dataset, DatasetVersion, File, Project
 from ..policy.authorize import require
-from ..wire import FileOut, FilePage, Identifier
+from ..wire import Identifier
+from ..wire_datasets import FileOut, FilePage
 from .deps import CallerDep, ContextDep
 from .sending import SAFE, disposition, file_answer, is_first
 

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Header
 from ..database import reading
 from ..imports import from_url
 from ..runs.store import run_out
-from ..wire import RunOut, UrlIn
+from ..wire_datasets import UrlIn
+from ..wire_runs import RunOut
 from .deps import CallerDep, ContextDep
 
 router = APIRouter(tags=["imports"])

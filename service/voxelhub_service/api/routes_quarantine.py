@@ -8,7 +8,8 @@ from fastapi import APIRouter, Query
 
 from ..database import reading
 from ..imports import deciding
-from ..wire import DecisionIn, Identifier, NameOut, ProjectName, QuarantineOut, QuarantinePage
+from ..wire import Identifier, ProjectName
+from ..wire_datasets import DecisionIn, NameOut, QuarantineOut, QuarantinePage
 from .deps import CallerDep, ContextDep
 
 router = APIRouter(tags=["quarantine"])

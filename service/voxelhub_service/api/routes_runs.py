@@ -16,7 +16,8 @@ from ..models import TERMINAL_STATES, Project, Run
 from ..policy.authorize import require
 from ..runs.logs import read_log
 from ..runs.store import ask_cancel, create_tool_run, list_runs, run_for, run_out, runs_out
-from ..wire import Identifier, LogChunk, ProjectName, RunIn, RunOut, RunPage, RunState
+from ..wire import Identifier, ProjectName, RunState
+from ..wire_runs import LogChunk, RunIn, RunOut, RunPage
 from .deps import CallerDep, ContextDep
 
 router = APIRouter(tags=["runs"])

@@ -12,7 +12,8 @@ from ..datasets.trash import dataset_for
 from ..policy.authorize import require
 from ..projects.storage_use import storage_use
 from ..projects.store import project_by_name
-from ..wire import Identifier, ProjectName, StorageOut, VersionDiff
+from ..wire import Identifier, ProjectName
+from ..wire_datasets import StorageOut, VersionDiff
 from .deps import CallerDep, ContextDep
 
 router = APIRouter()

@@ -11,7 +11,8 @@ from ..database import reading
 from ..errors import Problem
 from ..policy.authorize import require
 from ..tools import package, reviewing, submissions, template
-from ..wire import Identifier, SubmissionDetail, SubmissionList, SubmissionOut, ToolCheckOut, ToolDecisionIn
+from ..wire import Identifier
+from ..wire_tools import SubmissionDetail, SubmissionList, SubmissionOut, ToolCheckOut, ToolDecisionIn
 from .deps import STREAMED_BODY, CallerDep, ContextDep
 
 router = APIRouter(tags=["tools"])

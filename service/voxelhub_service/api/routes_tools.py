@@ -17,7 +17,7 @@ from ..tools import catalogue
 from ..tools.catalogue import Offer
 from ..tools.environments import missing
 from ..tools.matching import Match, match
-from ..wire import SelectionIn, ToolInput, ToolList, ToolOut, ToolOutput, ToolResources, TypeFormat
+from ..wire_tools import SelectionIn, ToolInput, ToolList, ToolOut, ToolOutput, ToolResources, TypeFormat
 from .deps import CallerDep, ContextDep
 
 router = APIRouter(tags=["tools"])

@@ -17,7 +17,9 @@ from ..identity.actor import Actor
 from ..models import Upload, UploadFile
 from ..policy.authorize import require
 from ..runs.store import run_out
-from ..wire import DigestIn, Identifier, RunOut, UploadIn, UploadList, UploadOut
+from ..wire import Identifier
+from ..wire_datasets import DigestIn, UploadIn, UploadList, UploadOut
+from ..wire_runs import RunOut
 from .deps import STREAMED_BODY, CallerDep, ContextDep
 
 router = APIRouter(tags=["uploads"])

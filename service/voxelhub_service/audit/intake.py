@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from ..context import Context
 from ..database import writing
 from ..models import AuditEvent
-from ..wire import AuditEventIn
+from ..wire_evidence import AuditEventIn
 
 log = logging.getLogger("voxelhub.audit")
 BATCH = 500  # records per transaction

@@ -15,7 +15,7 @@ from ..identity.actor import Actor
 from ..models import TERMINAL_STATES, Batch, Dataset, DatasetVersion, Entry, Project, Run
 from ..policy.authorize import decide, require
 from ..projects.store import project_by_name
-from ..wire import BatchDetail, BatchItemOut, BatchOut
+from ..wire_runs import BatchDetail, BatchItemOut, BatchOut
 from .store import RETRYABLE
 
 

@@ -17,7 +17,7 @@ from ..runs.endings import end_run
 from ..runs.joining import after_items, make_join, newest_runs, table_title
 from ..runs.making import Order, make_recipe, make_runs
 from ..runs.next_step import NEVER_STARTED
-from ..wire import BatchIn, BatchItemIn
+from ..wire_runs import BatchIn, BatchItemIn
 from .pairing import free
 
 RETRYABLE = ("failed", "cancelled")

@@ -19,7 +19,7 @@ from ..models import Batch, Dataset, DatasetVersion, File, Run
 from ..runs.join_program import FIXED
 from ..runs.joining import newest_runs
 from ..spreadsheet import harmless
-from ..wire import BatchTable
+from ..wire_runs import BatchTable
 
 Cell = str | float | int | bool | None
 INTEGER = re.compile(r"-?(0|[1-9]\d{0,14})$")  # 007 is a name, and longer ones lose digits

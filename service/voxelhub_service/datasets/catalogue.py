@@ -18,7 +18,7 @@ from ..errors import not_found
 from ..identity.actor import Actor
 from ..models import Dataset, DatasetVersion, Entry, Project
 from ..policy.authorize import decide, require
-from ..wire import EntryOut, EntryPage, EntryPatch
+from ..wire_datasets import EntryOut, EntryPage, EntryPatch
 from .names import fold
 from .vocabulary import vocabulary
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, aliased
 
 from ..errors import not_found
 from ..models import Dataset, DatasetVersion, File
-from ..wire import ChangedFile, VersionDiff
+from ..wire_datasets import ChangedFile, VersionDiff
 
 
 def difference(session: Session, dataset: Dataset, number: int, before: int | None, limit: int) -> VersionDiff:

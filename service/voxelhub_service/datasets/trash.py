@@ -15,7 +15,7 @@ from ..identity.actor import Actor
 from ..models import Dataset, DatasetVersion, Entry, File, Project, Run, utcnow
 from ..policy.authorize import require
 from ..projects.store import role_in
-from ..wire import DatasetOut, DatasetPage, VersionOut
+from ..wire_datasets import DatasetOut, DatasetPage, VersionOut
 from . import storage
 from .catalogue import readable_projects
 

@@ -26,7 +26,7 @@ from ..projects.quota import reserve
 from ..projects.store import project_by_name
 from ..runs.endings import tell
 from ..runs.store import next_number
-from ..wire import UploadFileOut, UploadIn, UploadOut
+from ..wire_datasets import UploadFileOut, UploadIn, UploadOut
 from . import names, order, storage, tus
 from .vocabulary import vocabulary
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from ..context import Context
 from ..errors import Problem, conflict
 from ..models import Dataset, DatasetVersion, Entry, File, Project
-from ..wire import ViewOut
+from ..wire_datasets import ViewOut
 from . import derived, storage
 from .vocabulary import vocabulary
 

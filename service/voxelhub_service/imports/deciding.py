@@ -27,7 +27,7 @@ from ..projects.quota import reserve
 from ..projects.store import project_by_name
 from ..runs.endings import tell as tell_run
 from ..runs.store import next_number
-from ..wire import Finding, QuarantineOut, QuarantinePage
+from ..wire_datasets import Finding, QuarantineOut, QuarantinePage
 
 REASON = 10  # letters of a written reason, at least
 HOLDS_QUOTA = timedelta(days=365)  # an upper bound; the end of the run gives it back

@@ -23,7 +23,7 @@ from ..projects.quota import reserve
 from ..projects.store import project_by_name
 from ..runs.endings import tell
 from ..runs.store import next_number
-from ..wire import UrlIn
+from ..wire_datasets import UrlIn
 from . import addresses
 
 HOLDS_QUOTA = timedelta(days=365)  # an upper bound; the end of the run gives it back

@@ -6,7 +6,7 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from ..models import Dataset, DatasetVersion, File, Project, QuarantineItem
-from ..wire import StorageOut, StorageUse
+from ..wire_datasets import StorageOut, StorageUse
 from .quota import reserved_bytes
 
 

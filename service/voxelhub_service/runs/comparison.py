@@ -14,7 +14,7 @@ from ..errors import invalid
 from ..identity.actor import Actor
 from ..models import Run
 from ..projects.quota import human
-from ..wire import ComparisonOut, Difference
+from ..wire_evidence import ComparisonOut, Difference
 from . import crate
 from .facts import Facts, Piece, Source, facts_of, readable_projects, veiled
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from ..context import Context
 from ..identity.actor import Actor
 from ..models import AuditEvent, DatasetVersion, Entry, File, QuarantineItem, Run, Upload
-from ..wire import LineageEdge, LineageNode, LineageOut
+from ..wire_evidence import LineageEdge, LineageNode, LineageOut
 from .facts import output_of
 from .lineage_nodes import Nodes
 

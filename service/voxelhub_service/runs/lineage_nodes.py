@@ -14,7 +14,7 @@ from ..executors.folder import RunFolder, read_json
 from ..identity.actor import Actor
 from ..models import Dataset, DatasetVersion, Entry, Project, Run, Upload
 from ..policy.authorize import decide
-from ..wire import LineageNode
+from ..wire_evidence import LineageNode
 from . import door_report
 
 HIDDEN = "In a project that you are not in"

@@ -13,7 +13,7 @@ from ..identity.actor import Actor
 from ..models import TERMINAL_STATES, DatasetVersion, Project, Run
 from ..policy.authorize import decide, require
 from ..projects.store import project_by_name
-from ..wire import RunOut
+from ..wire_runs import RunOut
 from .endings import end_run, tell
 from .making import create_tool_run, selected, visible_entries
 from .next_step import NEVER_STARTED

@@ -6,7 +6,7 @@ import difflib
 import hashlib
 from collections.abc import Iterator, Mapping
 
-from ..wire import ToolFileOut
+from ..wire_tools import ToolFileOut
 from .scanning import text_of
 
 MOST = 200_000  # characters of the whole

@@ -17,7 +17,7 @@ from ..identity.actor import Actor
 from ..models import ToolVersion, utcnow
 from ..policy.authorize import decide as policy_decides
 from ..policy.authorize import require
-from ..wire import SubmissionDetail, SubmissionList, SubmissionOut, ToolDecisionIn
+from ..wire_tools import SubmissionDetail, SubmissionList, SubmissionOut, ToolDecisionIn
 from . import catalogue, package
 from .differences import changed_files, unified
 from .environments import installed

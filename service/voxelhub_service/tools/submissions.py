@@ -26,7 +26,7 @@ from ..imports.scanning import make_scanner
 from ..models import ToolVersion, new_id, utcnow
 from ..policy.authorize import require
 from ..settings import Settings
-from ..wire import ToolCheckOut, ToolFinding
+from ..wire_tools import ToolCheckOut, ToolFinding
 from . import catalogue, package
 from .finding import Finding, error
 from .scanning import Scanned, here, scan
