@@ -20,7 +20,6 @@ from .audit_client import AuditClient
 from .authenticator import VoxelHubAuthenticator
 from .backchannel import LogoutTokens
 from .claims import ALLOWED_GROUPS, home_of, projects_of
-from .keycloak import REALM
 from .processes import die_with
 from .realm import HUB_CLIENT
 from .spend_client import SpendClient
@@ -130,7 +129,8 @@ def authenticator(c: Any, settings: Settings, audit: AuditClient) -> None:
     a.auth_refresh_age, a.auth_refresh_strict, a.refresh_pre_spawn = settings.auth_refresh_age, True, True
     a.token_min_life, a.outage_grace = settings.token_min_life, settings.outage_grace
     a.custom_403_message = "Your account may not use VoxelHub yet. Ask an administrator to add you to the group voxelhub-users."
-    a.standings = Standings(settings.keycloak_url, REALM, read_secret(settings.secrets_dir, "directory-client-secret"))
+    a.standings = Standings(
+        settings.keycloak_url, settings.keycloak_realm, read_secret(settings.secrets_dir, "directory-client-secret"))
     a.logout_tokens = LogoutTokens(settings.issuer, HUB_CLIENT, f"{here}/certs")
     a.report = audit.record
 

@@ -62,11 +62,11 @@ class KeycloakAdmin:
         """Make the realm, or bring an existing one's settings, roles, groups and clients up to date. Users are kept."""
         values = {name: read_secret(self._settings.secrets_dir, name) for name in NAMES}
         document = realm.realm(self._settings, values)
-        base = f"/admin/realms/{keycloak.REALM}"
+        base = f"/admin/realms/{self._settings.keycloak_realm}"
         if self._call("GET", base, allow=(404,)).status_code == 404:
             self._call("POST", "/admin/realms", json=document)
             return
-        self._call("PUT", base, json=realm.realm_settings())
+        self._call("PUT", base, json=realm.realm_settings(self._settings))
         for role in document["roles"]["realm"]:
             self._call("POST", f"{base}/roles", json=role, allow=(409,))
         for group in document["groups"]:
@@ -205,7 +205,7 @@ class KeycloakAdmin:
     # -- wire -------------------------------------------------------------------------------------------------------
 
     def _realm(self, method: str, path: str, **options: Any) -> httpx.Response:
-        return self._call(method, f"/admin/realms/{keycloak.REALM}{path}", **options)
+        return self._call(method, f"/admin/realms/{self._settings.keycloak_realm}{path}", **options)
 
     def _call(self, method: str, path: str, *, allow: tuple[int, ...] = (), **options: Any) -> httpx.Response:
         try:

@@ -17,7 +17,6 @@ from voxelhub_service.settings import Settings
 from .refusal import Refusal
 
 VERSION = "26.7.3"
-REALM = "voxelhub"
 ADMIN = "voxelhub-bootstrap"
 _LINKED = ("bin", "conf", "lib", "providers", "themes")
 # Measured: 330 MB resident instead of 550 MB, and half the time to start.
@@ -74,7 +73,7 @@ def command(settings: Settings) -> list[str]:
         "-cp", str(distribution(settings) / "lib" / "quarkus-run.jar"), "io.quarkus.bootstrap.runner.QuarkusEntryPoint",
         "start", "--optimized", "--cache=local", "--log-level=warn",
         "--http-enabled=true", "--http-host=127.0.0.1", f"--http-port={settings.keycloak_port}",
-        f"--hostname={settings.issuer.removesuffix(f'/realms/{REALM}')}", "--hostname-backchannel-dynamic=true",
+        f"--hostname={settings.issuer.removesuffix(f'/realms/{settings.keycloak_realm}')}", "--hostname-backchannel-dynamic=true",
         "--proxy-headers=xforwarded", "--proxy-trusted-addresses=127.0.0.1",
         "--http-management-host=127.0.0.1", f"--http-management-port={settings.keycloak_management_port}",
     ]
@@ -96,7 +95,7 @@ def environ(settings: Settings) -> dict[str, str]:
     }
 
 
-def answers(settings: Settings, realm: str = REALM) -> bool:
+def answers(settings: Settings, realm: str) -> bool:
     """Whether Keycloak serves this realm now (it answers 503 while it starts)."""
     try:
         return httpx.get(f"{settings.keycloak_url}/realms/{realm}", timeout=5, trust_env=False).status_code == 200

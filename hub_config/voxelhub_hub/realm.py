@@ -1,4 +1,4 @@
-"""The realm `voxelhub` as a pure function of settings and secrets.
+"""The realm as a pure function of settings and secrets.
 
 Keycloak keeps an unset `${VAR}` of an import file as the literal password `${VAR}`, and it works. So nothing is left to
 Keycloak to fill in: a missing or unexpanded value is refused here.
@@ -27,7 +27,7 @@ class RealmError(ValueError):
 def realm(settings: Settings, secrets: Mapping[str, str]) -> dict[str, Any]:
     """Keycloak's RealmRepresentation. `secrets` maps names of voxelhub_service.secrets to values."""
     document = {
-        **realm_settings(),
+        **realm_settings(settings),
         "roles": {"realm": [{"name": name} for name in ROLES]},
         "groups": [{"name": name} for name in top_groups()],
         "clients": clients(settings, secrets),
@@ -41,9 +41,9 @@ def realm(settings: Settings, secrets: Mapping[str, str]) -> dict[str, Any]:
     return document
 
 
-def realm_settings() -> dict[str, Any]:
+def realm_settings(settings: Settings) -> dict[str, Any]:
     return {
-        "realm": "voxelhub", "displayName": "VoxelHub", "enabled": True, "sslRequired": "external",
+        "realm": settings.keycloak_realm, "displayName": "VoxelHub", "enabled": True, "sslRequired": "external",
         "registrationAllowed": False, "resetPasswordAllowed": False, "editUsernameAllowed": False,
         "accessTokenLifespan": ACCESS_TOKEN_SECONDS,
         "revokeRefreshToken": True, "refreshTokenMaxReuse": 0,  # each refresh token works once
@@ -67,7 +67,7 @@ def clients(settings: Settings, secrets: Mapping[str, str]) -> list[dict[str, An
             "attributes": {
                 "pkce.code.challenge.method": "S256",
                 "post.logout.redirect.uris": f"{settings.base_url}/hub/login",
-                "backchannel.logout.url": f"http://127.0.0.1:{settings.hub_port}/hub/backchannel-logout",
+                "backchannel.logout.url": f"{settings.hub_url}/hub/backchannel-logout",
                 "backchannel.logout.session.required": "true",
             },
             "protocolMappers": _mappers(),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -15,6 +16,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 GIB = 1024**3
+REALM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+# On Kubernetes nothing has an address by itself: setting -> the value of the chart that it comes from.
+NEEDED_ON_KUBERNETES = {
+    "public_url": "publicUrl", "keycloak_public_url": "keycloak.url", "hub_internal_url": "", "service_internal_url": "",
+}
 # Variables that carry our prefix but are no setting: what a notebook server or a test hands to its children.
 NOT_SETTINGS = {
     "VOXELHUB_API_URL", "VOXELHUB_INSTALLATION", "VOXELHUB_KILL_AT", "VOXELHUB_PROFILE", "VOXELHUB_PROJECTS",
@@ -33,6 +39,8 @@ def setting(default: Any, help: str) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
+    platform: str = setting(
+        "local", "Where VoxelHub runs: local, on one machine; or kubernetes, in pods, where the chart sets it.")
     state_dir: Path = setting(Path(".voxelhub"), "Folder of all state: database, projects, homes, secrets, logs.")
     database_url: str = setting(
         "", "Database: empty means SQLite in the state folder; else postgresql://user@host:port/name (15 or newer), without a "
@@ -41,6 +49,9 @@ class Settings:
     host: str = setting("127.0.0.1", "Address the proxy listens on. Other than loopback is refused without TLS.")
     port: int = setting(8000, "Port of the proxy. A browser needs this one and Keycloak's.")
     public_url: str = setting("", "Address users type, without a path; empty means http(s)://<host>:<port>.")
+    listen: str = setting(
+        "127.0.0.1", "Address on which hub and service API listen. Other than loopback only on Kubernetes, where network "
+        "policies say who reaches them.")
     tls_cert: str = setting("", "PEM file of the certificate the proxy shows; needed with tls_key off loopback.")
     tls_key: str = setting("", "PEM file of the key of tls_cert.")
     hub_port: int = setting(8081, "Loopback port of JupyterHub.")
@@ -52,6 +63,17 @@ class Settings:
         "https://<host of public_url>:<keycloak_public_port>.")
     keycloak_public_port: int = setting(8443, "Port on which Keycloak is served with tls_cert; unused without.")
     keycloak_management_port: int = setting(9180, "Loopback port of Keycloak's health page.")
+    keycloak_realm: str = setting("voxelhub", "Realm of Keycloak that VoxelHub's people are in.")
+    keycloak_internal_url: str = setting(
+        "", "Address of Keycloak for hub and service; empty means its loopback address or, on Kubernetes, keycloak_public_url.")
+    hub_internal_url: str = setting("", "Address of the hub for service, proxy and servers; empty means its loopback address.")
+    service_internal_url: str = setting("", "Address of the service API for hub and servers; empty means its loopback address.")
+    proxy_api_url: str = setting("", "Address of the proxy's own API for the hub; empty means its loopback address.")
+    proxy_internal_url: str = setting("", "Address of the proxy for the culler; empty means where it listens on this machine.")
+    hub_database_url: str = setting(
+        "", "The hub's own database: empty means SQLite in the state folder; else postgresql://user@host:port/name, without a "
+        "password: that is read from secrets/hub-database-password.")
+    chart_file: str = setting("", "YAML file in which the chart tells the hub of servers, profiles, projects; Kubernetes only.")
     isolation: bool = setting(True, "Run notebook servers and tools in bubblewrap. Only for a single user may it be off.")
     auth_refresh_age: int = setting(10, "Seconds after which the hub asks Keycloak again about a user.")
     token_min_life: int = setting(30, "Seconds an access token must still live, or it is refreshed first.")
@@ -108,23 +130,32 @@ class Settings:
         return f"{'https' if self.tls_cert else 'http'}://{self.host}:{self.port}"
 
     @property
+    def on_kubernetes(self) -> bool:
+        return self.platform == "kubernetes"
+
+    @property
+    def hub_url(self) -> str:
+        return self.hub_internal_url.rstrip("/") or f"http://127.0.0.1:{self.hub_port}"
+
+    @property
     def hub_api_url(self) -> str:
-        return f"http://127.0.0.1:{self.hub_port}/hub/api"
+        return f"{self.hub_url}/hub/api"
 
     @property
     def service_url(self) -> str:
-        """Address of the service API for kernels, panels' proxies and the hub; loopback, prefix included."""
-        return f"http://127.0.0.1:{self.service_port}/services/voxelhub"
+        """Address of the service API for kernels, panels' proxies and the hub, not for browsers; prefix included."""
+        return f"{self.service_internal_url.rstrip('/') or f'http://127.0.0.1:{self.service_port}'}/services/voxelhub"
 
     @property
     def keycloak_url(self) -> str:
-        """Keycloak on this machine, for the hub, the service and the command line."""
-        return f"http://127.0.0.1:{self.keycloak_port}"
+        """Keycloak for the hub, the service and the command line."""
+        outside = self.keycloak_public_url if self.on_kubernetes else ""
+        return (self.keycloak_internal_url or outside).rstrip("/") or f"http://127.0.0.1:{self.keycloak_port}"
 
     @property
     def realm_url(self) -> str:
-        """The realm on this machine; its tokens name `issuer` wherever they were asked for."""
-        return f"{self.keycloak_url}/realms/voxelhub"
+        """The realm at `keycloak_url`; its tokens name `issuer` wherever they were asked for."""
+        return f"{self.keycloak_url}/realms/{self.keycloak_realm}"
 
     @property
     def issuer(self) -> str:
@@ -132,13 +163,17 @@ class Settings:
         address = self.keycloak_public_url.rstrip("/")
         if not address and self.tls_cert:
             address = f"https://{urlsplit(self.base_url).hostname}:{self.keycloak_public_port}"
-        return f"{address or self.keycloak_url}/realms/voxelhub"
+        return f"{address or self.keycloak_url}/realms/{self.keycloak_realm}"
 
     @property
     def database(self) -> str:
         """SQLAlchemy's address of the database, without a password."""
-        scheme, _, rest = self.database_url.partition("://")
-        return f"{scheme}+psycopg://{rest}" if scheme else f"sqlite:///{self.database_file}"
+        return _with_driver(self.database_url) or f"sqlite:///{self.database_file}"
+
+    @property
+    def hub_database(self) -> str:
+        """SQLAlchemy's address of the hub's database, without a password."""
+        return _with_driver(self.hub_database_url) or f"sqlite:///{self.state_dir / 'hub' / 'jupyterhub.sqlite'}"
 
     @property
     def database_file(self) -> Path:
@@ -212,7 +247,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     known = {f"VOXELHUB_{f.name.upper()}": f for f in fields(Settings)}
     unknown = sorted(k for k in environ if k.startswith("VOXELHUB_") and k not in known and k not in NOT_SETTINGS)
     if unknown:
-        raise SettingsError(f"Unknown setting {', '.join(unknown)}. `voxelhub doctor --settings` lists the known ones.")
+        linked = " Kubernetes makes such for its Services: set enableServiceLinks: false in the pod." if any(
+            name.endswith("_SERVICE_HOST") for name in unknown) else ""
+        raise SettingsError(f"Unknown setting {', '.join(unknown)}. `voxelhub doctor --settings` lists the known ones.{linked}")
     values = {f.name: _parse(name, environ[name], f.default) for name, f in known.items() if name in environ}
     for name in ("state_dir", "envs_dir"):
         values[name] = Path(values.get(name, getattr(Settings, name))).resolve()
@@ -235,6 +272,11 @@ def _parse(name: str, text: str, default: Any) -> Any:
     return Path(text) if isinstance(default, Path) else text
 
 
+def _with_driver(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}+psycopg://{rest}" if scheme else ""
+
+
 def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
@@ -250,23 +292,56 @@ def _refuse_unsafe(settings: Settings) -> None:
             f"VOXELHUB_HOST is {settings.host}, which other machines can reach, and no TLS certificate is set. "
             "Set VOXELHUB_TLS_CERT and VOXELHUB_TLS_KEY, or keep 127.0.0.1."
         )
-    _refuse_address(settings.database_url)
+    _refuse_address("database_url", settings.database_url)
+    _refuse_address("hub_database_url", settings.hub_database_url)
+    _refuse_platform(settings)
+    if not REALM.fullmatch(settings.keycloak_realm):
+        raise SettingsError(f"VOXELHUB_KEYCLOAK_REALM is {settings.keycloak_realm!r}, which is no name of a realm. "
+                            "Use letters, digits, dash and underscore.")
+    for name in ("keycloak_internal_url", "hub_internal_url", "service_internal_url", "proxy_api_url", "proxy_internal_url"):
+        if (url := getattr(settings, name)) and not _is_address(url):
+            raise SettingsError(f"VOXELHUB_{name.upper()} is {url!r}. Write http:// or https://, the host and its port, no more.")
     if settings.token_min_life <= settings.auth_refresh_age:
         raise SettingsError("VOXELHUB_TOKEN_MIN_LIFE must be above VOXELHUB_AUTH_REFRESH_AGE, or kernels get expired tokens.")
 
 
-def _refuse_address(url: str) -> None:
+def _refuse_platform(settings: Settings) -> None:
+    if settings.platform not in ("local", "kubernetes"):
+        raise SettingsError(f"VOXELHUB_PLATFORM is {settings.platform!r}; write local or kubernetes.")
+    if settings.platform == "local":
+        if not is_loopback(settings.listen):
+            raise SettingsError(
+                f"VOXELHUB_LISTEN is {settings.listen}, which other machines can reach: hub and service API are for the proxy "
+                "alone. Keep 127.0.0.1; only on Kubernetes (VOXELHUB_PLATFORM=kubernetes) do network policies stand before them.")
+        return
+    for name, value in NEEDED_ON_KUBERNETES.items():
+        if not getattr(settings, name):
+            who = f"the chart takes it from its value {value}" if value else "the chart sets it by itself"
+            raise SettingsError(f"VOXELHUB_{name.upper()} is empty. On Kubernetes it is needed; {who}.")
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and parts.username is None \
+            and not (parts.query or parts.fragment)
+    except ValueError:
+        return False
+
+
+def _refuse_address(name: str, url: str) -> None:
     """Of a database: its password would stand in every listing of the settings."""
     if not url:
         return
     try:
         parts = urlsplit(url)
-        password, name = parts.password or "password=" in parts.query, parts.path.strip("/")
+        password, database = parts.password or "password=" in parts.query, parts.path.strip("/")
     except ValueError:
-        password, name = False, ""
+        password, database = False, ""
+    variable = f"VOXELHUB_{name.upper()}"
     if password:
-        raise SettingsError("VOXELHUB_DATABASE_URL holds a password, which `doctor` and logs would show. "
-                            "Take it out, and write it to secrets/database-password in the state folder (mode 0600).")
-    if not url.startswith("postgresql://") or not name:
-        raise SettingsError("VOXELHUB_DATABASE_URL is no address of a PostgreSQL database. "
+        raise SettingsError(f"{variable} holds a password, which `doctor` and logs would show. Take it out, and write it to "
+                            f"secrets/{name.removesuffix('_url').replace('_', '-')}-password in the state folder (mode 0600).")
+    if not url.startswith("postgresql://") or not database:
+        raise SettingsError(f"{variable} is no address of a PostgreSQL database. "
                             "Write postgresql://user@host:port/name, or leave it empty for SQLite.")
