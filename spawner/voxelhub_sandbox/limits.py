@@ -130,13 +130,14 @@ class Confinement:
         return None
 
     def measure(self) -> Usage:
-        """Bring `usage` up to date. Looking at a big output folder gets rarer the longer it takes."""
+        """Bring `usage` up to date. Looking at a big output folder gets rarer the longer it takes, until the program's end:
+        what it wrote last counts too."""
         if self.group:
             self.usage.peak_memory = max(self.usage.peak_memory, self.group.peak_memory())
             self.usage.cpu_seconds = max(self.usage.cpu_seconds, self.group.cpu_seconds())
         else:
             self._measure_tree()
-        if self.output is not None and time.monotonic() >= self._next_walk:
+        if self.output is not None and (time.monotonic() >= self._next_walk or self._over()):
             started = time.monotonic()
             self.usage.output = folder_size(self.output)
             self._next_walk = time.monotonic() + 10 * (time.monotonic() - started)
@@ -166,6 +167,13 @@ class Confinement:
         if self.group:
             return self.group.oom_kills() > 0
         return self.limits.memory is not None and self.usage.peak_memory > self.limits.memory
+
+    def _over(self) -> bool:
+        """Whether the program that is watched has ended."""
+        try:
+            return self._root is not None and (not self._root.is_running() or self._root.status() == psutil.STATUS_ZOMBIE)
+        except psutil.NoSuchProcess:
+            return True
 
     def _tree(self) -> Iterator[psutil.Process]:
         if self._root is None:

@@ -80,6 +80,19 @@ def test_output_of_one_file(how, tmp_path):
     assert reason and "wrote more than its limit of 4 MiB" in reason
 
 
+def test_what_is_written_last_counts(how, tmp_path):
+    """A look at a big folder puts off the next one; the program's end does not wait for it."""
+    with Confinement(Limits(output=4 * MIB), f"test-{os.getpid()}-{time.monotonic_ns()}", output=tmp_path, forced=how) as made:
+        process = subprocess.Popen(["cat"], preexec_fn=made.join, stdin=subprocess.PIPE)
+        made.watch(process.pid)
+        assert made.breach() is None
+        made._next_walk = time.monotonic() + 3600
+        (tmp_path / "big").write_bytes(bytes(5 * MIB))
+        assert made.breach() is None, "not yet: it is not looked at all the time"
+        process.communicate()
+        assert "wrote more than its limit of 4 MiB" in (made.breach() or "")
+
+
 def test_processes(how, tmp_path):
     bomb = "import os, time\nfor _ in range(200):\n    if not os.fork(): time.sleep(60); os._exit(0)\ntime.sleep(60)"
     before = living()
