@@ -153,6 +153,7 @@ def test_a_large_body_streams_through_unchanged(api: httpx.Client) -> None:
 def test_an_early_refusal_reaches_the_sender(api: httpx.Client) -> None:
     answer = api.post("/refuse", content=b"x" * 5_000_000)
     assert answer.status_code == 413 and answer.json() == {"code": "too_large"}
+    assert api.get("/me").headers.get("connection") != "close", "what was read to its end is kept"
 
 
 def test_events_arrive_one_by_one(api: httpx.Client) -> None:
@@ -172,7 +173,9 @@ def test_a_stranger_and_a_forged_form_are_refused(lab: LabServer) -> None:
         browser.get(f"{lab.url}/login")
         browser.get(f"{lab.url}/api/status?token={lab.token}")
         assert browser.get(f"{lab.url}/voxelhub/server", headers={"Referer": lab.url}).status_code == 200
-        assert browser.post(address).status_code == 403
+        refused = browser.post(address)
+        assert refused.status_code == 403
+        assert refused.headers["connection"] == "close", "it is closed unread: whoever reuses it loses the next request"
         assert browser.post(address, headers={"X-XSRFToken": browser.cookies["_xsrf"]}).status_code == 200
 
 

@@ -53,6 +53,7 @@ class ApiHandler(APIHandler):  # type: ignore[misc]
         self.upstream = upstream
         self.exchange: asyncio.Task[None] | None = None
         self.dropped = 0
+        self.read_whole = False
 
     @property
     def _track_activity(self) -> bool:
@@ -97,6 +98,7 @@ class ApiHandler(APIHandler):  # type: ignore[misc]
             self._hang_up()
 
     async def _relay(self, *_: Any) -> None:
+        self.read_whole = True
         if self.exchange is None:
             return
         put = asyncio.ensure_future(self.blocks.put(None))
@@ -106,6 +108,13 @@ class ApiHandler(APIHandler):  # type: ignore[misc]
             await self.exchange
 
     get = head = post = put = patch = delete = options = _relay
+
+    def flush(self, include_footers: bool = False) -> Any:
+        """Tornado closes the connection behind an answer that came before the end of its request, and says so to nobody: a
+        client that kept the connection would lose its next request."""
+        if not self.read_whole:
+            self.set_header("Connection", "close")
+        return super().flush(include_footers)
 
     def on_connection_close(self) -> None:
         if self.exchange is not None:
