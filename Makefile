@@ -10,7 +10,7 @@ PACKAGES = hub_config/voxelhub_hub spawner/voxelhub_spawner spawner/voxelhub_san
 	extensions/lab/voxelhub_lab extensions/planner/voxelhub_planner extensions/planner/voxelhub_planner_widgets kernels/voxelhub tools/adapter/voxelhub_tool
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test-setup test check types bench planner-table soak fresh bundle kernel-torch clean
+.PHONY: help setup up test-setup test check types bench planner-table soak fresh bundle images kernel-torch clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ fresh: ## `make up` and `make test` on a new minimal Debian (needs root and mmde
 
 bundle: setup ## an archive of everything that `make up` needs, for a machine without internet
 	@./voxelhub bundle
+
+images: ## container images for Kubernetes, by podman: IMAGES="hub proxy" for some, SAVE=folder for archives
+	@$(PYTHON) images/build.py $(IMAGES) $(if $(SAVE),--save $(SAVE))
 
 kernel-torch: ## the kernel imaging-torch (5.2 GB on disk)
 	@$(BOOTSTRAP) imaging-torch kernelspecs

@@ -1,0 +1,98 @@
+"""images/build.py, as far as it goes without podman; and what it takes along into a build."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "images"))
+
+import machine  # noqa: E402
+from catalogue import IMAGES, USUAL, context, tracked, version  # noqa: E402
+
+
+def program(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, str(ROOT / "images" / "build.py"), *arguments], capture_output=True, text=True,
+                          env={**os.environ, **environ})
+
+
+def test_an_unknown_image_is_refused_with_the_names_of_all() -> None:
+    done = program("hub", "jupyter", "lab")
+    assert done.returncode == 1
+    assert done.stderr.strip() == f"[images] There is no image called jupyter, lab. The images are: {', '.join(IMAGES)}."
+    assert not done.stdout
+
+
+def test_without_podman_it_says_what_to_install(tmp_path: Path) -> None:
+    done = program("hub", "--store", str(tmp_path), PATH=str(tmp_path))
+    assert (done.returncode, done.stderr) == (
+        1, "[images] podman is missing. On Debian: apt-get install podman runc mmdebstrap\n")
+
+
+def test_help_names_every_image() -> None:
+    said = program("--help").stdout
+    assert all(f"  {name} " in said for name in IMAGES)
+    assert "notebook-gpu" not in USUAL
+
+
+def test_the_context_holds_what_git_tracks_and_nothing_else() -> None:
+    stray = ROOT / "images" / "a-password-left-lying-about"
+    stray.write_text("hunter2")
+    try:
+        with context() as folder:
+            names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+            modes = {path.stat().st_mode & 0o777 for path in folder.rglob("*") if path.is_file()}
+            assert (folder / "voxelhub").stat().st_mode & 0o111, "a program stays one"
+    finally:
+        stray.unlink()
+    assert names == set(tracked())
+    assert {"locks/core.lock", "hub_config/bootstrap.py", "package-lock.json", ".npmrc"} <= names
+    assert not [name for name in names if name.startswith((".envs", ".git/", "node_modules", "tests/"))]
+    assert modes <= {0o644, 0o755}
+
+
+def test_a_sites_settings_come_along_and_go_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    (home / ".config/pip").mkdir(parents=True)
+    (home / ".config/pip/pip.conf").write_text("[global]\nindex-url = https://pypi.example/simple\n")
+    (home / ".npmrc").write_text("registry=https://npm.example/\n")
+    bundle = tmp_path / "ca.pem"
+    bundle.write_text("a certificate")
+    monkeypatch.setattr(Path, "home", lambda: home)
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "https://pypi.example/simple?a=b c'd")
+    monkeypatch.setenv("npm_config_userconfig", "/elsewhere")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not for the build")
+    with machine.site_folder(tmp_path) as (site, cache):
+        assert cache == tmp_path / "cache" and (cache / "uv").is_dir()
+        assert (site / "certificates").read_text() == "a certificate"
+        said = subprocess.run(["sh", "-c", f". {site}/environment; env -0"], capture_output=True, text=True, check=True,
+                              env={"PATH": os.environ["PATH"]}).stdout
+        there = dict(line.split("=", 1) for line in said.split("\0") if "=" in line)
+        assert site.stat().st_mode & 0o077 == 0, "an npmrc may hold a password"
+    assert not site.exists()
+    assert there["UV_DEFAULT_INDEX"] == "https://pypi.example/simple?a=b c'd"
+    assert {there[name] for name in machine.CERTIFICATES} == {"/mnt/certificates"}
+    assert there["PIP_CONFIG_FILE"] == "/mnt/pip.conf"
+    assert there["npm_config_userconfig"] == "/mnt/npmrc"
+    assert "AWS_SECRET_ACCESS_KEY" not in there
+
+
+def test_limits_of_containers_are_not_above_ours() -> None:
+    import resource
+
+    said = machine.containers_conf()
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    assert f"nofile={min(hard, 1024**2)}:" in said
+    assert 'cgroup_manager = "cgroupfs"' in said
+
+
+def test_the_tag_is_the_version_of_the_project() -> None:
+    import voxelhub_service
+
+    assert version() == voxelhub_service.__version__
