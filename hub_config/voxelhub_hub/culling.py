@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -75,11 +76,12 @@ class Culler:
                 return users
 
     def due(self, server: Mapping[str, Any]) -> datetime | None:
-        base = server["url"].rstrip("/")
-        answer = self.public.get(f"{base}/voxelhub/server")
+        where = urlsplit(server["url"])  # with a host, where each user has a subdomain: the proxy routes by it
+        base, headers = where.path.rstrip("/"), {"Host": where.netloc} if where.netloc else {}
+        answer = self.public.get(f"{base}/voxelhub/server", headers=headers)
         if answer.status_code == 200:
             return cull_time(answer.json())
-        answer = self.public.get(f"{base}/api/kernels", params={"no_track_activity": "1"})
+        answer = self.public.get(f"{base}/api/kernels", params={"no_track_activity": "1"}, headers=headers)
         answer.raise_for_status()
         return fallback_time(server, answer.json(), self.timeout)
 

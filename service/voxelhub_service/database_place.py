@@ -12,7 +12,7 @@ from typing import Literal
 from sqlalchemy import Connection, Engine, make_url, text
 
 from .database import NoAnswer, away, make_engine, reading
-from .secrets import database_password
+from .secrets import DATABASE_PASSWORD, OF_SERVICE, database_password, require_secrets
 from .settings import Settings, SettingsError, is_loopback
 
 OLDEST = 15  # PostgreSQL
@@ -33,6 +33,16 @@ class About:
 def open_database(settings: Settings) -> Engine:
     """Connects at its first use; does not migrate."""
     return make_engine(settings.database, database_password(settings.secrets_dir) if settings.database_url else None)
+
+
+def require_pod(settings: Settings, secrets: tuple[str, ...] = OF_SERVICE) -> None:
+    """What each process of the service looks at first, on Kubernetes; raises SettingsError with the sentence to show."""
+    if not settings.on_kubernetes:
+        return
+    if not settings.database_url:
+        raise SettingsError("VOXELHUB_DATABASE_URL is empty. On Kubernetes the database is a PostgreSQL server: "
+                            "the chart's bundled one, or yours.")
+    require_secrets(settings, (*secrets, DATABASE_PASSWORD))
 
 
 def place(settings: Settings) -> str:

@@ -1,11 +1,18 @@
-"""Secrets of one installation: made once, one file each with mode 0600, read at use and never logged."""
+"""Secrets of one installation: one file each, read at use and never logged.
+
+On one machine they are made once, with mode 0600. On Kubernetes they are a Secret of which each pod sees what it needs, and
+nothing here makes one: a process that lacks one does not start.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
+
+from .settings import Settings, SettingsError
 
 NAMES = (
     "audit-key",                # keyed hash of the audit chain; only the service reads it
@@ -26,7 +33,14 @@ NAMES = (
     "keycloak-admin-password",
     "keycloak-db-password",
 )
-DATABASE_PASSWORD = "database-password"  # noqa: S105 - a name; the one file here that we do not make
+DATABASE_PASSWORD, HUB_DATABASE_PASSWORD = "database-password", "hub-database-password"  # names; an administrator writes these
+KEYS = {"audit-key", "audit-signing-key", "deid-key", "provenance-key", "vault-key", "hub-crypt-key", "hub-cookie-secret"}
+# What each pod of Kubernetes is given.
+OF_SERVICE = ("audit-key", "audit-signing-key", "deid-key", "provenance-key", "vault-key", "service-hub-token", "events-token",
+              "metrics-token", "api-client-secret")
+OF_HUB = ("hub-cookie-secret", "hub-crypt-key", "proxy-token", "service-hub-token", "culler-hub-token", "events-token",
+          "metrics-token", "oidc-client-secret", "directory-client-secret")
+OF_REALM = ("keycloak-admin-password", "oidc-client-secret", "api-client-secret", "directory-client-secret")
 
 
 def ensure_secrets(folder: Path) -> None:
@@ -53,12 +67,33 @@ def ensure_secret(folder: Path, name: str) -> None:
     part.unlink()
 
 
-def database_password(folder: Path) -> str | None:
+def require_secrets(settings: Settings, names: Iterable[str]) -> None:
+    """On Kubernetes, before a process does anything: a sentence for the first that is missing, empty, or no key."""
+    for name in names if settings.on_kubernetes else ():
+        try:
+            text = (settings.secrets_dir / name).read_text().strip()
+        except OSError:
+            text = ""
+        where = f"the key {name} of the Secret voxelhub-secrets, or of the one that you named, mounted at {settings.secrets_dir}"
+        if not text:
+            raise SettingsError(f"A secret is missing or empty: {where}. Nothing is made here in its place; put it there.")
+        if name in KEYS and not _is_key(text):
+            raise SettingsError(f"A secret is no key: {where}. Write 64 hexadecimal digits (`openssl rand -hex 32`).")
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return len(bytes.fromhex(text)) == 32
+    except ValueError:
+        return False
+
+
+def database_password(folder: Path, name: str = DATABASE_PASSWORD) -> str | None:
     """Of the PostgreSQL server, where an administrator has written it there; None leaves it to libpq, as PGPASSWORD does."""
     if "PGPASSWORD" in os.environ:
         return None
     try:
-        return (folder / DATABASE_PASSWORD).read_text().strip()
+        return (folder / name).read_text().strip()
     except FileNotFoundError:
         return None
 

@@ -309,10 +309,10 @@ def _refuse_platform(settings: Settings) -> None:
     if settings.platform not in ("local", "kubernetes"):
         raise SettingsError(f"VOXELHUB_PLATFORM is {settings.platform!r}; write local or kubernetes.")
     if settings.platform == "local":
-        if not is_loopback(settings.listen):
+        if settings.listen != "127.0.0.1":
             raise SettingsError(
-                f"VOXELHUB_LISTEN is {settings.listen}, which other machines can reach: hub and service API are for the proxy "
-                "alone. Keep 127.0.0.1; only on Kubernetes (VOXELHUB_PLATFORM=kubernetes) do network policies stand before them.")
+                f"VOXELHUB_LISTEN is {settings.listen}, but hub and service API are for the proxy of this machine alone. "
+                "Keep 127.0.0.1; only on Kubernetes (VOXELHUB_PLATFORM=kubernetes) do network policies stand before them.")
         return
     for name, value in NEEDED_ON_KUBERNETES.items():
         if not getattr(settings, name):

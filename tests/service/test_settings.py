@@ -52,7 +52,7 @@ def test_what_a_pod_lacks_is_said_with_the_charts_value(missing: str, said: str)
 
 @pytest.mark.parametrize(("changed", "said"), [
     ({"VOXELHUB_PLATFORM": "k8s"}, "write local or kubernetes"),
-    ({"VOXELHUB_PLATFORM": "local"}, "VOXELHUB_LISTEN is 0.0.0.0, .* Keep 127.0.0.1"),
+    ({"VOXELHUB_PLATFORM": "local"}, "VOXELHUB_LISTEN is 0.0.0.0, but .* Keep 127.0.0.1"),
     ({"VOXELHUB_KEYCLOAK_REALM": "a/b"}, "no name of a realm"),
     ({"VOXELHUB_HUB_INTERNAL_URL": "hub:8081"}, "HUB_INTERNAL_URL is 'hub:8081'. Write http:// or https://"),
     ({"VOXELHUB_PROXY_API_URL": "http://user@proxy-api:8001"}, "PROXY_API_URL is"),

@@ -1,4 +1,4 @@
-"""`python -m voxelhub_service.api`: serves the API on 127.0.0.1 until SIGTERM; logs go to stderr and hold no token."""
+"""`python -m voxelhub_service.api`: serves the API on `listen` until SIGTERM; logs go to stderr and hold no token."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..audit.intake import take_in_spool
 from ..audit.rotate import settle
 from ..context import make_context
 from ..database import writing
+from ..database_place import require_pod
 from ..identity.of_settings import make_hub_client, make_identity
 from ..settings import SettingsError, load_settings
 from .app import create_app
@@ -37,6 +38,7 @@ def main() -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     try:
         settings = load_settings()
+        require_pod(settings)
     except SettingsError as error:
         print(f"voxelhub service: {error}", file=sys.stderr)
         return 1
@@ -48,7 +50,7 @@ def main() -> int:
     hub = make_hub_client(settings)
     app = create_app(context, make_identity(settings, hub), hub)
     Server(app, uvicorn.Config(
-        app, host="127.0.0.1", port=settings.service_port, access_log=False, log_config=None, server_header=False,
+        app, host=settings.listen, port=settings.service_port, access_log=False, log_config=None, server_header=False,
         proxy_headers=False, timeout_graceful_shutdown=STOP_PATIENCE, h11_max_incomplete_event_size=64 * 1024,
         ws="websockets-sansio", ws_max_size=1024**2, ws_per_message_deflate=False,
     )).run()

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
+from ..clusters.bell import Bell
 from ..clusters.listening import Answers, api_answers
 from ..clusters.local import LocalClusters
 from ..clusters.reconciler import ClusterReconciler
@@ -22,6 +23,7 @@ from ..clusters.servers import HubServers, Servers
 from ..clusters.tidying import sweep_clusters
 from ..context import Context, make_context
 from ..database import NoAnswer, away
+from ..database_place import require_pod
 from ..datasets.demo import ensure_demo
 from ..datasets.derived import sweep_derived
 from ..datasets.quarantine import sweep_quarantine
@@ -31,7 +33,7 @@ from ..executors.local import LocalExecutor
 from ..keeping import keeper
 from ..ledger.prices import PricesError, known_prices
 from ..secrets import read_secret
-from ..settings import load_settings
+from ..settings import SettingsError, load_settings
 from .lease import RENEW, LeaseLost, WorkerLease
 from .reconciler import Reconciler
 
@@ -136,7 +138,7 @@ class Worker:
 
     def _keep_clusters(self) -> None:
         """A loop of its own: clusters start while a run is staged, and runs while the hub is asked about servers."""
-        swept = False
+        swept, bell = False, Bell(self.context.settings.clusters_dir)
         while not self.stopping.is_set() and not self.lost.is_set():
             try:
                 if not swept:
@@ -148,7 +150,8 @@ class Worker:
             except Exception as error:
                 _say(error) if away(error) else log.exception("clusters")
                 self.clusters.hold_all()
-            self.stopping.wait(CLUSTERS)
+            bell.wait(CLUSTERS)
+        bell.close()
 
     def _chores(self) -> None:
         """Housekeeping beside the loop: none of it may hold up a run."""
@@ -172,10 +175,11 @@ def _say(error: Exception) -> None:
 
 def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    settings = load_settings()
     try:
+        settings = load_settings()
+        require_pod(settings)
         known_prices(settings)
-    except PricesError as error:  # nothing would be charged
+    except (SettingsError, PricesError) as error:  # with wrong prices nothing would be charged
         print(f"voxelhub worker: {error}", file=sys.stderr)
         return 1
     servers = HubServers(settings.hub_api_url, read_secret(settings.secrets_dir, "service-hub-token"))
