@@ -54,6 +54,10 @@ class ProjectPatch(Wire):
     quota_bytes: Size | None = None
 
 
+class ProjectFolders(Wire):
+    projects: list[ProjectName] = Field(max_length=1000)
+
+
 class Me(Wire):
     name: str
     roles: list[str]

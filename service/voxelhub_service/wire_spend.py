@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from .wire import Identifier, ProjectName, Size, Wire
 
@@ -81,6 +81,24 @@ class ServerAnswer(Wire):
     sentences: dict[str, str] = Field(description="price of each server profile, as: about 0.06 EUR an hour")
     budgets: list[BudgetState]
     refused: str = Field(description="why no server may start now, or empty")
+
+
+class ServerUse(Wire):
+    """What a notebook server on Kubernetes has used since its pod was started, as the hub counts it."""
+
+    id: Identifier = Field(description="of this start of the server")
+    user: str = Field(min_length=1, max_length=200)
+    server: str = Field(default="", max_length=200)
+    profile: str = Field(min_length=1, max_length=100)
+    cpu: float = Field(ge=0, le=10_000)
+    gpus: int = Field(ge=0, le=1000)
+    started_at: AwareDatetime
+    ended_at: AwareDatetime | None = None
+    seconds: float = Field(ge=0, le=10**10)
+
+
+class ServersUse(Wire):
+    servers: list[ServerUse] = Field(max_length=10_000)
 
 
 class LedgerEntryOut(Wire):

@@ -29,6 +29,7 @@ from . import (
     routes_evidence,
     routes_files,
     routes_imports,
+    routes_internal,
     routes_quarantine,
     routes_runs,
     routes_spend,
@@ -51,7 +52,7 @@ ROUTERS = (
     routes_core, routes_events, routes_audit, routes_tokens,
     routes_datasets, routes_entries, routes_files, routes_storage, routes_uploads, routes_imports, routes_quarantine,
     routes_submissions, routes_tools, routes_runs, routes_evidence, routes_batches, routes_clusters, routes_dashboard,
-    routes_spend,
+    routes_spend, routes_internal,
 )
 
 

@@ -20,6 +20,8 @@ GUARDS: dict[tuple[str, str], Guard] = {
     ("GET", f"{PREFIX}/openapi.json"): "open",
     ("POST", f"{PREFIX}/internal/audit"): "events-token",
     ("POST", f"{PREFIX}/internal/spend/server"): "events-token",
+    ("POST", f"{PREFIX}/internal/projects"): "events-token",
+    ("POST", f"{PREFIX}/internal/servers"): "events-token",
     ("GET", f"{PREFIX}/metrics"): "metrics-token",
 }
 

@@ -4,12 +4,17 @@
 
 So neither a hub nor a service that was away loses a second. A launcher that was killed leaves a record without an end: what it
 counted last, at most a second before, is what is charged. A record goes when its end is in the ledger.
+
+On Kubernetes a server is a pod without a launcher: the hub tells us, and `told_at` stands in the place of the process. A pod
+outlives its hub, so a record is taken for ended by itself only when nobody has told of it for a day.
 """
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,14 +23,16 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from ..context import Context
-from ..executors.folder import alive, read_json
+from ..executors.folder import alive, read_json, write_json
 from ..identity.actor import personal_project
 from ..models import Project
 from ..projects.store import ensure_project
+from ..wire_spend import ServerUse
 from .metering import Counters, Meter, meter
 from .prices import PriceList
 
 log = logging.getLogger(__name__)
+FORGOTTEN = 86400.0  # seconds after which a pod of which nobody tells has ended
 
 
 @dataclass(frozen=True)
@@ -55,11 +62,27 @@ class ServerRecord:
 def records(folder: Path) -> Iterator[ServerRecord]:
     """All that can be read. A launcher that is gone is looked for before its record is: it may have written its end just then."""
     for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
-        living = alive(read_json(path).get("process", {}))
+        living = _lives(read_json(path))
         if (found := parse(path, read_json(path), living)) is not None:
             yield found
         else:
             log.warning("the record %s of a notebook server cannot be read", path.name)
+
+
+def keep_told(folder: Path, told: Iterable[ServerUse]) -> None:
+    """The records of pods, as the hub sees them now. What has ended stays ended."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for one in told:
+        path = folder / f"{one.id}.json"
+        if read_json(path).get("ended_at") is None:
+            facts = json.loads(one.model_dump_json(exclude={"id", "seconds"}))
+            usage = {"seconds": one.seconds, "used_cpu_seconds": 0.0, "peak_memory": 0}
+            write_json(path, facts | {"told_at": time.time(), "usage": usage}, durable=one.ended_at is not None)
+
+
+def _lives(document: dict[str, Any]) -> bool:
+    told = document.get("told_at")
+    return time.time() - told < FORGOTTEN if isinstance(told, int | float) else alive(document.get("process", {}))
 
 
 def parse(path: Path, document: dict[str, Any], living: bool) -> ServerRecord | None:
