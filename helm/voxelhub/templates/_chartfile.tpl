@@ -1,0 +1,42 @@
+{{/* chart.yaml: what the hub reads of the chart (VOXELHUB_CHART_FILE). */}}
+{{- define "voxelhub.chartFile" -}}
+{{- $user := .Values.singleuser -}}
+{{- $selector := $user.nodeSelector -}}
+{{- if eq .Values.scheduling.userPods.nodeAffinity.matchNodePurpose "require" -}}
+{{- $selector = merge (dict "hub.jupyter.org/node-purpose" "user") $selector -}}
+{{- end -}}
+{{- $config := .Values.hub.config -}}
+{{- with .Values.hub.subdomainHost -}}
+{{- $config = merge (dict "JupyterHub" (dict "subdomain_host" (include "voxelhub.publicUrl" $))) $config -}}
+{{- end -}}
+release: { name: {{ .Release.Name }}, namespace: {{ .Release.Namespace }} }
+singleuser:
+  image:
+    name: {{ include "voxelhub.imageName" (list . $user.image) }}
+    tag: {{ include "voxelhub.imageTag" (list . $user.image) | quote }}
+    pullPolicy: {{ .Values.imagePullPolicy }}
+    pullSecrets: {{ toJson .Values.imagePullSecrets }}
+  startTimeout: {{ $user.startTimeout }}
+  extraEnv: {{ toJson $user.extraEnv }}
+  nodeSelector: {{ toJson $selector }}
+  extraTolerations: {{ toJson $user.extraTolerations }}
+  podPriorityClassName: {{ $user.podPriorityClassName | quote }}
+  storage:
+    capacity: {{ $user.storage.capacity }}
+    storageClass: {{ $user.storage.dynamic.storageClass | quote }}
+    accessModes: {{ toJson $user.storage.dynamic.storageAccessModes }}
+    state:
+      claim: {{ include "voxelhub.stateClaim" . }}
+      nodeAffinity: {{ not (has "ReadWriteMany" .Values.storage.state.accessModes) }}
+profiles:
+  {{- toYaml .Values.profiles | nindent 2 }}
+projects: {{ toJson .Values.projects }}
+gpus: {{ toJson .Values.gpus }}
+limits: {{ toJson .Values.limits }}
+hub:
+  config: {{ toJson $config }}
+  extraConfig: {{ toJson .Values.hub.extraConfig }}
+  concurrentSpawnLimit: {{ .Values.hub.concurrentSpawnLimit }}
+  activeServerLimit: {{ .Values.hub.activeServerLimit }}
+cull: {{ toJson .Values.cull }}
+{{- end }}
