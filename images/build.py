@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 from pathlib import Path
 
 from bill import bill_of_materials
 from catalogue import IMAGES, ROOT, USUAL, context, revision, version
-from machine import BuildError, Podman, site_folder
+from machine import BuildError, Podman, site_folder, write_sums
 
 BASE = "debian:bookworm-slim"
 STORE = Path(os.environ.get("VOXELHUB_IMAGES_DIR", "/var/tmp/voxelhub-images"))  # noqa: S108 - a default that can be changed
@@ -52,6 +53,7 @@ def chosen(names: list[str]) -> list[str]:
 
 
 def build(podman: Podman, names: list[str], wanted: argparse.Namespace) -> None:
+    """Each with its bill of materials and its archive, before the next: who waits for one need not wait for all."""
     base = podman.base(wanted.base or BASE, given=bool(wanted.base), again=wanted.new_base)
     with context() as sources, site_folder(podman.folder) as (site, cache):
         for name in names:
@@ -62,17 +64,14 @@ def build(podman: Podman, names: list[str], wanted: argparse.Namespace) -> None:
                 "org.opencontainers.image.version": wanted.tag, "org.opencontainers.image.revision": revision(),
                 "org.opencontainers.image.base.name": base})
             print(f"[images] {reference}: {podman.size(reference) / 1e6:.0f} MB, {time.monotonic() - started:.0f} s", flush=True)
-
-
-def write_bills(podman: Podman, names: list[str], wanted: argparse.Namespace) -> None:
-    folder = wanted.save or podman.folder / "bills"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        reference = f"{wanted.prefix}/voxelhub-{name}:{wanted.tag}"
-        with podman.mounted(reference) as root:
-            text = bill_of_materials(root, f"voxelhub-{name}", wanted.tag)
-        (folder / f"voxelhub-{name}.cdx.json").write_text(text)
-    print(f"[images] bills of materials (CycloneDX) in {folder}", flush=True)
+            folder = wanted.save or podman.folder / "bills"
+            folder.mkdir(parents=True, exist_ok=True)
+            with podman.mounted(reference) as root:
+                (folder / f"voxelhub-{name}.cdx.json").write_text(bill_of_materials(root, f"voxelhub-{name}", wanted.tag))
+            if wanted.save:
+                podman.save(reference, wanted.save / f"voxelhub-{name}.tar")
+    if wanted.save:
+        write_sums(wanted.save)
 
 
 def sizes(podman: Podman, names: list[str], wanted: argparse.Namespace) -> None:
@@ -84,6 +83,7 @@ def sizes(podman: Podman, names: list[str], wanted: argparse.Namespace) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     wanted = parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends podman, and takes the site's settings away
     try:
         names = chosen(wanted.images)
         podman = Podman(wanted.store)
@@ -91,9 +91,6 @@ def main(arguments: list[str] | None = None) -> int:
             sizes(podman, names, wanted)
             return 0
         build(podman, names, wanted)
-        write_bills(podman, names, wanted)
-        if wanted.save:
-            podman.save({f"voxelhub-{name}": f"{wanted.prefix}/voxelhub-{name}:{wanted.tag}" for name in names}, wanted.save)
         sizes(podman, names, wanted)
     except BuildError as error:
         print(f"[images] {error}", file=sys.stderr)

@@ -115,17 +115,13 @@ class Podman:
         finally:
             self.ask("image", "unmount", reference)
 
-    def save(self, references: Mapping[str, str], folder: Path) -> None:
-        """One docker-archive for each, which `ctr images import`, `podman load` and `skopeo copy` read."""
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, reference in references.items():
-            part, archive = folder / f".{name}.part", folder / f"{name}.tar"
-            part.unlink(missing_ok=True)
-            self.run("save", "-q", "--format=docker-archive", f"--output={part}", reference)
-            part.replace(archive)
-            print(f"[images] {archive}: {archive.stat().st_size / 1e6:.0f} MB", flush=True)
-        (folder / "SHA256SUMS").write_text("".join(
-            f"{sha256(path)}  {path.name}\n" for path in sorted([*folder.glob("*.tar"), *folder.glob("*.cdx.json")])))
+    def save(self, reference: str, archive: Path) -> None:
+        """As docker-archive, which `ctr images import`, `podman load` and `skopeo copy` read."""
+        part = archive.with_name(f".{archive.name}.part")
+        part.unlink(missing_ok=True)
+        self.run("save", "-q", "--format=docker-archive", f"--output={part}", reference)
+        part.replace(archive)
+        print(f"[images] {archive}: {archive.stat().st_size / 1e6:.0f} MB", flush=True)
 
 
 def containers_conf() -> str:
@@ -181,3 +177,9 @@ def site_folder(folder: Path) -> Iterator[tuple[Path, Path]]:
 def sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_sums(folder: Path) -> None:
+    """Of everything that is in it: `sha256sum --check SHA256SUMS`."""
+    files = sorted([*folder.glob("*.tar"), *folder.glob("*.cdx.json")])
+    (folder / "SHA256SUMS").write_text("".join(f"{sha256(path)}  {path.name}\n" for path in files))

@@ -27,29 +27,40 @@ RUN set -eu; [ ! -f /mnt/environment ] || . /mnt/environment; \
 WORKDIR /opt/voxelhub
 ENV PYTHONDONTWRITEBYTECODE=
 COPY hub_config/bootstrap.py hub_config/bootstrap.py
-COPY locks locks
+COPY locks/core.lock locks/core.lock
 RUN set -eu; [ ! -f /mnt/environment ] || . /mnt/environment; python3 hub_config/bootstrap.py core
 
-FROM core AS user
+FROM core AS kernels
+COPY locks/lab.lock locks/imaging.lock locks/
 RUN set -eu; [ ! -f /mnt/environment ] || . /mnt/environment; python3 hub_config/bootstrap.py lab imaging
-COPY package.json package-lock.json .npmrc tsconfig.base.json ./
+
+FROM kernels AS npm
+COPY package.json package-lock.json .npmrc ./
+COPY extensions/lab/package.json extensions/lab/package.json
+COPY extensions/planner/widgets/package.json extensions/planner/widgets/package.json
+RUN set -eu; [ ! -f /mnt/environment ] || . /mnt/environment; python3 hub_config/bootstrap.py npm
+
+# What a server needs of the sources and of what is built from them; the environment `lab` then only gets links and settings.
+FROM npm AS user
+COPY tsconfig.base.json LICENSE ./
 COPY extensions extensions
 COPY kernels kernels
 COPY notebooks notebooks
-COPY LICENSE ./
-RUN set -eu; [ ! -f /mnt/environment ] || . /mnt/environment; python3 hub_config/bootstrap.py labextension kernelspecs bytecode; \
-    mv extensions built; mkdir -p extensions/lab extensions/planner; \
-    mv built/lab/voxelhub_lab built/lab/jupyter-config built/lab/install.json built/lab/THIRD-PARTY-NOTICES.md extensions/lab/; \
-    mv built/planner/voxelhub_planner built/planner/voxelhub_planner_widgets extensions/planner/
+RUN set -eu; [ ! -f /mnt/environment ] || . /mnt/environment; \
+    python3 hub_config/bootstrap.py labextension kernelspecs bytecode; \
+    mkdir -p /out/opt/voxelhub/extensions/lab /out/opt/voxelhub/extensions/planner /out/opt/voxelhub/.envs/lab/etc/jupyter \
+        /out/opt/voxelhub/.envs/lab/share/jupyter/labextensions; \
+    cp -a LICENSE dist-lab kernels notebooks /out/opt/voxelhub/; \
+    cd extensions/lab; cp -a voxelhub_lab jupyter-config install.json THIRD-PARTY-NOTICES.md /out/opt/voxelhub/extensions/lab/; \
+    cd ../planner; cp -a voxelhub_planner voxelhub_planner_widgets /out/opt/voxelhub/extensions/planner/; \
+    cd /opt/voxelhub/.envs/lab; cp -a share/jupyter/kernels /out/opt/voxelhub/.envs/lab/share/jupyter/; \
+    cp -a share/jupyter/labextensions/@voxelhub /out/opt/voxelhub/.envs/lab/share/jupyter/labextensions/; \
+    cp -a etc/jupyter/jupyter_server_config.d /out/opt/voxelhub/.envs/lab/etc/jupyter/
 
 FROM python AS notebook
-COPY --from=user /opt/voxelhub/.envs/imaging /opt/voxelhub/.envs/imaging
-COPY --from=user /opt/voxelhub/.envs/lab /opt/voxelhub/.envs/lab
-COPY --from=user /opt/voxelhub/LICENSE /opt/voxelhub/
-COPY --from=user /opt/voxelhub/dist-lab /opt/voxelhub/dist-lab
-COPY --from=user /opt/voxelhub/extensions /opt/voxelhub/extensions
-COPY --from=user /opt/voxelhub/kernels /opt/voxelhub/kernels
-COPY --from=user /opt/voxelhub/notebooks /opt/voxelhub/notebooks
+COPY --from=kernels /opt/voxelhub/.envs/imaging /opt/voxelhub/.envs/imaging
+COPY --from=kernels /opt/voxelhub/.envs/lab /opt/voxelhub/.envs/lab
+COPY --from=user /out/ /
 ENV PATH=/opt/voxelhub/.envs/lab/bin:$PATH SHELL=/bin/bash PYTHONDONTWRITEBYTECODE=
 WORKDIR /home/voxelhub
 USER 1000:1000
@@ -61,11 +72,12 @@ LABEL org.opencontainers.image.title="voxelhub-notebook" org.opencontainers.imag
 
 # PyTorch and its CUDA libraries: about 5.2 GB more.
 FROM user AS torch
+COPY locks/imaging-torch.lock locks/imaging-torch.lock
 RUN set -eu; [ ! -f /mnt/environment ] || . /mnt/environment; python3 hub_config/bootstrap.py imaging-torch kernelspecs
 
 FROM notebook AS notebook-gpu
 COPY --from=torch /opt/voxelhub/.envs/imaging-torch /opt/voxelhub/.envs/imaging-torch
-COPY --from=torch /opt/voxelhub/.envs/lab/share/jupyter/kernels /opt/voxelhub/.envs/lab/share/jupyter/kernels
+COPY --from=torch /opt/voxelhub/.envs/lab/share/jupyter/kernels/imaging-torch /opt/voxelhub/.envs/lab/share/jupyter/kernels/imaging-torch
 ENV NVIDIA_VISIBLE_DEVICES=void NVIDIA_DRIVER_CAPABILITIES=compute,utility
 LABEL org.opencontainers.image.title="voxelhub-notebook-gpu" org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.description="VoxelHub: JupyterLab with its panels, and kernels with and without PyTorch"
