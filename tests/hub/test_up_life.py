@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.installation import Installation, browser, free_ports, login
+from support.installation import Installation, browser, login
+from support.ports import free_ports
 from voxelhub_hub import processes
 from voxelhub_hub.ports import PORTS
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import httpx
 import pytest
-from support.lab_server import LabServer, free_port, lab_server
+from support.lab_server import LabServer, lab_server
 from support.live import serving
+from support.ports import free_port
 
 HUB_TOKEN = "hub-token-of-marias-server"
 PREFIX = "/services/voxelhub/api/v1"

@@ -9,8 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 from support.brought import tool_files
-from support.lab_server import LabServer, free_port, lab_server
+from support.lab_server import LabServer, lab_server
 from support.live import live_service
+from support.ports import free_port
 from support.world import ROOT
 from voxelhub_lab import packing
 from voxelhub_service.database import reading

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import text
 from support import databases
 from support.audit_log import SCRIPT, append, append_unsigned, checkpoint, findings, verifier, with_history
-from support.lab_server import free_port
+from support.ports import free_port
 from support.service import make_service, make_test_context
 from voxelhub_service.audit import cli
 from voxelhub_service.audit.checkpoint import Checkpoints, NotWhole, make

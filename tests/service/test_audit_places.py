@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 from support.audit_log import append, checkpoint, findings, with_history
+from support.ports import free_port
 from support.rsyslog import rsyslog
 from support.rsyslog import unavailable as no_rsyslog
-from support.s3proxy import S3Server, free_port, s3_server
+from support.s3proxy import S3Server, s3_server
 from support.s3proxy import unavailable as no_s3
 from support.service import make_test_context
 from voxelhub_hub.doctor import look_at_evidence

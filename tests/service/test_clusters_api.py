@@ -13,6 +13,7 @@ from support.playing import PlayedDriver, PlayedServers
 from support.service import bearer, make_service
 from support.world import ROOT, add_project
 from voxelhub_service.clusters.base import ClusterObservation, Happened, WorkerSeen
+from voxelhub_service.clusters.bell import Bell
 from voxelhub_service.clusters.next_step import KERNEL_GONE
 from voxelhub_service.clusters.reconciler import ASK, ClusterReconciler
 from voxelhub_service.clusters.servers import Owner
@@ -320,6 +321,23 @@ def test_a_defect_fails_one_cluster_and_no_other(place):
     assert place.get(good, BOB)["state"] == "running"
 
 
+@pytest.mark.parametrize(("left", "missing"), [(False, "Python"), (True, "Dask")])
+def test_an_environment_that_is_gone_is_said_to_be(place, tmp_path, left, missing):
+    """It was there when the cluster was asked for."""
+    cluster_id = place.made()
+    if left:
+        (tmp_path / "envs/imaging/bin").mkdir(parents=True)
+        (tmp_path / "envs/imaging/bin/python").touch()
+    settings = replace(place.context.settings, envs_dir=tmp_path / "envs")
+    place.reconciler.context = replace(place.context, settings=settings)
+    place.reconciler.look()
+    found = place.get(cluster_id)
+    assert (found["state"], found["reason"]) == ("failed", (
+        f"Its environment imaging has no {missing} on this machine. "
+        "An administrator installs it again with `python3 hub_config/bootstrap.py imaging`."))
+    assert cluster_id not in place.driver.created
+
+
 def test_logs_of_clusters_that_ended_long_ago_go(place):
     ended = {}
     for days in (29, 31):
@@ -338,6 +356,7 @@ def test_fsck_finds_what_nobody_holds(place):
     cluster_id = place.made()
     stray = place.context.settings.clusters_dir / ("0" * 32)
     stray.mkdir()
+    Bell(stray.parent).close()  # which lies beside the folders
     with writing(place.context.engine) as session:
         session.get_one(Cluster, cluster_id).created_at = utcnow() - timedelta(hours=1)
     found = {check.name: check.run(place.context, True) for check in checks() if check.name.startswith("cluster")}

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from support.installation import free_ports
+from support.ports import free_ports
 from voxelhub_hub import doctor
 from voxelhub_service.errors import Problem
 from voxelhub_service.imports.scanning import Scan, Scanner, address_of, make_scanner, refusal, understood

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from typing import Any
 
 import httpx
 import psutil
+from support.ports import free_port
 from support.probe import write_probe
 from support.service import bearer
 from support.world import ROOT
@@ -135,10 +135,3 @@ class Fleet:
         except (KeyError, IndexError, psutil.NoSuchProcess):
             return False
         return True
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port

@@ -38,7 +38,9 @@ def _home() -> dict[str, str]:
             **{f"HELM_{name}_HOME": f"{folder}/{name}" for name in ("CACHE", "CONFIG", "DATA")}}
 
 
-def helm(*arguments: str, values: Mapping[str, Any] | None = None, files: Sequence[Path] = ()) -> subprocess.CompletedProcess[str]:
+def helm(
+    *arguments: str, values: Mapping[str, Any] | None = None, files: Sequence[Path] = (),
+) -> subprocess.CompletedProcess[str]:
     options = [option for file in files for option in ("--values", str(file))]
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as own:
         if values is not None:
@@ -48,9 +50,7 @@ def helm(*arguments: str, values: Mapping[str, Any] | None = None, files: Sequen
         return subprocess.run([binary(), *arguments, *options], capture_output=True, text=True, env=_home(), timeout=60)
 
 
-def render(
-    values: Mapping[str, Any] | None = None, *arguments: str, files: Sequence[Path] = (),
-) -> list[Manifest]:
+def render(values: Mapping[str, Any] | None = None, *arguments: str, files: Sequence[Path] = ()) -> list[Manifest]:
     """The chart's objects for these values, in the namespace `vre`."""
     done = helm("template", "voxelhub", str(CHART), "--namespace", "vre", *arguments, values=values, files=files)
     assert done.returncode == 0, done.stderr

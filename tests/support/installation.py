@@ -6,12 +6,11 @@ import json
 import os
 import re
 import signal
-import socket
 import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from html import unescape
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +18,7 @@ from typing import Any, Self, TypeVar
 from urllib.parse import urljoin
 
 import httpx
+from support.ports import free_ports
 from voxelhub_hub.directory import KeycloakAdmin
 from voxelhub_hub.ports import PORTS
 from voxelhub_service.settings import Settings, load_settings
@@ -33,14 +33,6 @@ QUICK = {
 }
 T = TypeVar("T")
 SERVICE_SCOPE = "access:services!service=voxelhub"
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 def until(condition: Callable[[], T], seconds: float = 30, what: str = "the condition") -> T:

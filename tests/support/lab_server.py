@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -13,16 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 LAB = Path(os.environ.get("VOXELHUB_ENVS_DIR", ROOT / ".envs")) / "lab"
 BASE = "/user/maria/"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)

@@ -48,10 +48,10 @@ def serving(app: Any) -> Iterator[int]:
     """Any ASGI application on a free port; yields the port."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=2))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=10))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while not server.started:
         assert time.monotonic() < until, "uvicorn did not start"
         time.sleep(0.01)
@@ -61,6 +61,6 @@ def serving(app: Any) -> Iterator[int]:
         if feed := getattr(getattr(app, "state", None), "feed", None):
             feed.closed = True
         server.should_exit = True
-        thread.join(10)
+        thread.join(60)
         listening.close()
         assert not thread.is_alive(), "uvicorn did not stop"

@@ -11,7 +11,6 @@ import pwd
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from support.ports import free_port
 
 OWNER, PASSWORD = "voxelhub", "not-a-secret"
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "autovacuum": "off", "shared_buffers": "64MB",
@@ -58,7 +58,7 @@ class Cluster:
         self.user = None if os.getuid() else _other_user()
         if self.user:
             os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
-        self.port = _free_port()
+        self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         (self.folder / "password").write_text(PASSWORD)
         self._run([self.programs / "initdb", "--pgdata", self.folder / "data", "--username", OWNER, "--encoding", "UTF8",
@@ -139,10 +139,3 @@ def _other_user() -> pwd.struct_passwd | None:
         except KeyError:
             continue
     return None
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port

