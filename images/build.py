@@ -90,7 +90,8 @@ def main(arguments: list[str] | None = None) -> int:
         if wanted.sizes:
             sizes(podman, names, wanted)
             return 0
-        build(podman, names, wanted)
+        with podman.alone():
+            build(podman, names, wanted)
         sizes(podman, names, wanted)
     except BuildError as error:
         print(f"[images] {error}", file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -62,6 +63,19 @@ class Podman:
 
     def size(self, reference: str) -> int:
         return int(json.loads(self.ask("image", "inspect", reference))[0]["Size"])
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """One build at a time in this folder; the site's settings that a killed one left behind are taken away."""
+        with (self.folder / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                print("[images] another build is at work here; waiting for it", flush=True)
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            for stale in self.folder.glob(".site-*"):
+                shutil.rmtree(stale, ignore_errors=True)
+            yield
 
     def base(self, reference: str, *, given: bool, again: bool) -> str:
         """The name of a base image that is here: found, made, or pulled."""

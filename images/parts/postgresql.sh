@@ -17,7 +17,7 @@ password() {
 
 # alone <folder>: one statement a line, without a server, ending at the first that fails.
 alone() {
-    postgres --single -D "$1" -c exit_on_error=true -c log_min_messages=error -c log_min_error_statement=panic postgres >/dev/null
+    postgres --single -D "$1" -c exit_on_error=true -c log_min_messages=fatal -c log_min_error_statement=panic postgres >/dev/null
 }
 
 case ${1:-} in -* | "") set -- postgres "$@" ;; esac
@@ -40,8 +40,8 @@ if [ ! -d "$data" ]; then
         echo "CREATE DATABASE $name OWNER $name TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
         echo "REVOKE ALL ON DATABASE $name FROM PUBLIC"
     done | alone "$new"
-    sync
     mv "$new" "$data"
+    sync "$volume"
 fi
 # Kubernetes opens the files of a volume to the pod's group at each start; PostgreSQL wants them for itself.
 chmod 0700 "$data"
