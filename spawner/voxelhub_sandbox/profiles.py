@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import yaml
 SHIPPED = Path(__file__).with_name("profiles.yaml")
 UNITS = {"": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
 DEFAULT_KERNELS = ("imaging", "imaging-torch")
+GPU_RESOURCE = "nvidia.com/gpu"  # as NVIDIA's device plugin advertises whole cards
 
 
 class ProfilesError(ValueError):
@@ -25,7 +26,10 @@ class Refused(ValueError):
 
 @dataclass(frozen=True)
 class Profile:
-    """A size of server. `memory` in bytes, `price_per_hour` in the file's currency; no `allowed_groups` means everyone."""
+    """A size of server. `memory` in bytes, `price_per_hour` in the file's currency; no `allowed_groups` means everyone.
+
+    `gpu_resource`, `image` and `node_selector` are for Kubernetes alone.
+    """
 
     name: str
     title: str
@@ -39,6 +43,9 @@ class Profile:
     kernels: tuple[str, ...] = DEFAULT_KERNELS
     allowed_groups: frozenset[str] = frozenset()
     default: bool = False
+    gpu_resource: str = GPU_RESOURCE
+    image: str = ""
+    node_selector: Mapping[str, str] = field(default_factory=dict)
 
     def allows(self, groups: Iterable[str]) -> bool:
         return not self.allowed_groups or bool(self.allowed_groups & set(groups))
@@ -77,6 +84,10 @@ class ServerSpec:
     price_per_hour: float
     currency: str
     kernels: tuple[str, ...]
+    gpu_resource: str = GPU_RESOURCE
+    image: str = ""
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    project: str = ""  # whose data it opens and whose network it has, where a server can be of one
 
 
 def visible_profiles(groups: Iterable[str], profiles: Sequence[Profile], limits: Limits | None = None) -> list[Profile]:
@@ -90,30 +101,42 @@ def default_profile(visible: Sequence[Profile]) -> Profile | None:
     return next((p for p in visible if p.default), visible[0] if visible else None)
 
 
-def resolve(groups: Iterable[str], options: Mapping[str, Any], profiles: Sequence[Profile], limits: Limits) -> ServerSpec:
+def resolve(groups: Iterable[str], options: Mapping[str, Any], profiles: Sequence[Profile], limits: Limits | None,
+            projects: Collection[str] | None = None) -> ServerSpec:
     """The specification for these options; Refused with a sentence.
 
-    A profile of another group is refused with the words for one that does not exist, whoever asks and by which door.
+    A profile of another group is refused with the words for one that does not exist, whoever asks and by which door; so is a
+    project. `projects` are those that a server may be of, None where it has no such option; `limits` None is a cluster, whose
+    size is not known here.
     """
-    unknown = sorted(set(options) - {"profile"})
-    if unknown:
-        raise Refused(f"A server has no option {', '.join(unknown)}. The only one is `profile`.")
+    _refuse_options(options, projects)
     held = frozenset(groups)
     visible = visible_profiles(held, profiles, limits)
     wanted = options.get("profile")
     if wanted is None or wanted == "":
         profile = default_profile(visible)
         if profile is None:
-            raise Refused("There is no server profile that you may use on this machine. Ask an administrator for one.")
+            raise Refused("There is no server profile that you may use here. Ask an administrator for one.")
     else:
         profile = next((p for p in profiles if p.name == wanted and p.allows(held)), None)
         names = ", ".join(p.name for p in visible) or "none"
         if profile is None:
             raise Refused(f"There is no server profile of that name for you. Yours are: {names}.")
-        if lack := limits.lacks(profile):
+        if limits is not None and (lack := limits.lacks(profile)):
             raise Refused(f"The profile {profile.name} cannot start here: {lack}. You can start: {names}.")
     return ServerSpec(profile.name, profile.title, profile.cpu, profile.memory, profile.gpu_kind, profile.gpu_count,
-                      profile.price_per_hour, profile.currency, profile.kernels)
+                      profile.price_per_hour, profile.currency, profile.kernels, profile.gpu_resource, profile.image,
+                      profile.node_selector, options.get("project") or "")
+
+
+def _refuse_options(options: Mapping[str, Any], projects: Collection[str] | None) -> None:
+    known = ["profile"] if projects is None else ["profile", "project"]
+    if unknown := sorted(set(options) - set(known)):
+        these = "The only one is `profile`." if projects is None else "There are `profile` and `project`."
+        raise Refused(f"A server has no option {', '.join(unknown)}. {these}")
+    project = options.get("project")
+    if project and not (isinstance(project, str) and project in (projects or ())):
+        raise Refused(f"There is no project of that name for you. Yours are: {', '.join(sorted(projects or ())) or 'none'}.")
 
 
 def load_profiles(path: Path | None = None) -> list[Profile]:
@@ -151,11 +174,11 @@ def _profile(entry: Any, number: int, currency: str) -> Profile:
         raise ProfilesError(f"{where} is called {name!r}; write lower-case letters, digits and hyphens.")
     where = f"Profile {name}"
     _refuse_unknown(where, entry, {"name", "title", "description", "cpu", "memory", "gpu", "price_per_hour", "kernels",
-                                   "allowed_groups", "default"})
+                                   "allowed_groups", "default", "image", "node_selector"})
     gpu = entry.get("gpu") or {}
     if not isinstance(gpu, dict):
         raise ProfilesError(f"{where}: gpu is a mapping such as {{ kind: nvidia, count: 1 }}.")
-    _refuse_unknown(f"{where}: gpu", gpu, {"kind", "count"})
+    _refuse_unknown(f"{where}: gpu", gpu, {"kind", "count", "resource"})
     count = gpu.get("count", 1 if gpu else 0)
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
         raise ProfilesError(f"{where}: gpu.count is a whole number.")
@@ -169,6 +192,7 @@ def _profile(entry: Any, number: int, currency: str) -> Profile:
         gpu_kind=_text(f"{where}: gpu", gpu, "kind", ""), gpu_count=count,
         kernels=tuple(_names(where, entry, "kernels", DEFAULT_KERNELS)),
         allowed_groups=frozenset("/" + g.strip("/") for g in _names(where, entry, "allowed_groups", ())), default=default,
+        gpu_resource=_resource(where, gpu), image=_image(where, entry), node_selector=_selector(where, entry),
     )
 
 
@@ -204,6 +228,27 @@ def _names(where: str, entry: Mapping[str, Any], key: str, default: Sequence[str
     if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) and v for v in value):
         raise ProfilesError(f"{where}: {key} is a list of names.")
     return value
+
+
+def _resource(where: str, gpu: Mapping[str, Any]) -> str:
+    value = _text(f"{where}: gpu", gpu, "resource", GPU_RESOURCE)
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", value):
+        raise ProfilesError(f"{where}: gpu.resource is what nodes advertise, as nvidia.com/gpu or nvidia.com/mig-1g.5gb.")
+    return value
+
+
+def _image(where: str, entry: Mapping[str, Any]) -> str:
+    value = _text(where, entry, "image", "")
+    if value and not re.fullmatch(r"[a-z0-9][A-Za-z0-9._:/-]*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|@sha256:[0-9a-f]{64})", value):
+        raise ProfilesError(f"{where}: image is a name with a tag or a digest, as registry.example/voxelhub-notebook-gpu:1.0.")
+    return value
+
+
+def _selector(where: str, entry: Mapping[str, Any]) -> dict[str, str]:
+    value = entry.get("node_selector", {})
+    if not isinstance(value, dict) or not all(isinstance(text, str) for pair in value.items() for text in pair):
+        raise ProfilesError(f"{where}: node_selector maps labels of nodes to texts, as {{ disk: fast, gpu: \"true\" }}.")
+    return dict(value)
 
 
 def gib(size: int) -> str:

@@ -9,20 +9,18 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
 from jupyterhub.spawner import Spawner, SpawnException
 from jupyterhub.utils import random_port
-from sqlalchemy.orm import object_session
 from traitlets import Any as AnyTrait
-from traitlets import Bool, Dict, Float, List, Unicode
+from traitlets import Bool, Float, Unicode
 from voxelhub_sandbox.bubblewrap import unavailable
-from voxelhub_sandbox.profiles import Profile, Refused, ServerSpec, resolve, visible_profiles
+from voxelhub_sandbox.profiles import ServerSpec
 
-from .form import options_form
+from .base import VoxelHubSpawner
 from .gpus import GpuPool, shared_devices
 from .launcher import Order
 from .mounts import (
@@ -36,12 +34,11 @@ from .mounts import (
     server_environ,
 )
 
-Report = Callable[..., None]
 NO_GPU = "All GPUs of this kind are in use. Try again later, or choose another profile."
 ONE_USER = "Isolation is switched off here, so this installation serves one person only, and that is somebody else."
 
 
-class LocalIsolatedSpawner(Spawner):  # type: ignore[misc]
+class LocalIsolatedSpawner(VoxelHubSpawner, Spawner):  # type: ignore[misc]
     """Starts `jupyterhub-singleuser` of the `lab` environment behind bubblewrap, with the profile's limits."""
 
     isolation = Bool(True, help="False starts servers openly: one user only, said in the panel.").tag(config=True)
@@ -50,28 +47,13 @@ class LocalIsolatedSpawner(Spawner):  # type: ignore[misc]
     projects_dir = Unicode(help="Folder of the published dataset versions.").tag(config=True)
     logs_dir = Unicode(help="Folder of the servers' logs.").tag(config=True)
     records_dir = Unicode(help="Folder of the records of what servers use; empty keeps none.").tag(config=True)
-    variables = Dict(help="Further environment variables of every server.").tag(config=True)
-    profiles = List(help="voxelhub_sandbox.profiles.Profile, in the order of the form.").tag(config=True)
-    limits = AnyTrait(help="voxelhub_sandbox.profiles.Limits of this machine.").tag(config=True)
     gpus = AnyTrait(GpuPool([]), help="The machine's one GpuPool.").tag(config=True)
     grace = Float(10.0, help="Seconds between asking a server to end and killing it.").tag(config=True)
-    slug_for = AnyTrait(help="User name -> name of the home folder.").tag(config=True)
-    projects_for = AnyTrait(help="User name, groups -> names of the projects to mount.").tag(config=True)
-    spend = AnyTrait(None, help="Who knows budgets: async show(user), refusal(user); None: nobody.").tag(config=True)
-    report = AnyTrait(lambda *_, **__: None, help="Called as report(actor, action, resource, outcome, detail).").tag(config=True)
 
     proc: subprocess.Popen[bytes] | None = None
     pid = 0
     born = 0.0  # start time of `pid`: a number that was used again is not our launcher
-    projects: list[str]
     spec: ServerSpec | None = None
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.projects = []
-        self.options_form = self._form
-        self.apply_user_options = lambda *_: None  # `decide` does
-        self.options_from_form = lambda form: {"profile": form.get("profile", [""])[0]}
 
     # what the hub keeps for us between two of its lives
 
@@ -93,38 +75,6 @@ class LocalIsolatedSpawner(Spawner):  # type: ignore[misc]
         super().clear_state()
         self.pid, self.born, self.projects = 0, 0.0, []
         self.gpus.release(self._log_name)
-
-    # decisions
-
-    @property
-    def _groups(self) -> set[str]:
-        return {group.name for group in self.user.groups}
-
-    async def _form(self, _: Spawner) -> str:
-        profiles: list[Profile] = visible_profiles(self._groups, self.profiles, self.limits)
-        spent = await self.spend.show(self.user.name) if self.spend is not None else None
-        chosen = str((self.user_options or {}).get("profile", ""))
-        return options_form(profiles, chosen, spent.budgets if spent else (), spent.refused if spent else "")
-
-    def decide(self) -> ServerSpec:
-        """The specification for the options of this start; a refusal is shown to the user and audited."""
-        try:
-            return resolve(self._groups, self.user_options or {}, self.profiles, self.limits)
-        except Refused as refusal:
-            raise self._refused(str(refusal), "refused") from None
-
-    async def _refuse_spent(self) -> None:
-        """Where a budget is spent, or cannot be asked."""
-        if self.spend is not None and (why := await self.spend.refusal(self.user.name)):
-            raise self._refused(why, "budget")
-
-    def _refused(self, sentence: str, reason: str) -> SpawnException:
-        self.report(self.user.name, "server.start", self._resource, "denied", {"reason": sentence})
-        return SpawnException(sentence, reason=reason, status_code=403)
-
-    @property
-    def _resource(self) -> str:
-        return f"server:{self.user.name}/{self.name}"
 
     @property
     def places(self) -> Places:
@@ -151,7 +101,7 @@ class LocalIsolatedSpawner(Spawner):  # type: ignore[misc]
         self.proc = launch(order)
         self.pid, self.born = self.proc.pid, psutil.Process(self.proc.pid).create_time()
         self._remember()
-        self._report_start(spec)
+        self._report_start({"profile": spec.profile})
         return ("127.0.0.1", self.port)
 
     def _order(self, spec: ServerSpec, devices: list[str]) -> Order:
@@ -186,19 +136,6 @@ class LocalIsolatedSpawner(Spawner):  # type: ignore[misc]
             return ""
         Path(self.records_dir).mkdir(parents=True, exist_ok=True, mode=0o700)
         return str(Path(self.records_dir) / f"{uuid.uuid4().hex}.json")
-
-    def _remember(self) -> None:
-        """At once, not when the server answers: a hub that is killed in between must find it again."""
-        self.orm_spawner.state = self.get_state()
-        session = object_session(self.orm_spawner)
-        if session is not None:
-            session.commit()
-
-    def _report_start(self, spec: ServerSpec) -> None:
-        self.report(self.user.name, "server.start", self._resource, "success", {"profile": spec.profile})
-        for project in self.projects:
-            self.report(self.user.name, "project.mount", f"project:{project}", "success",
-                        {"server": self.name, "mode": "read-only"})
 
     def _alive(self) -> bool:
         with contextlib.suppress(psutil.NoSuchProcess):

@@ -116,6 +116,13 @@ BASE = {"name": "a", "cpu": 1, "memory": "1 GiB"}
     ({"profiles": [{**BASE, "mem": 1}]}, "Profile a has the unknown key mem"),
     ({"profiles": [{**BASE, "gpu": 1}]}, "Profile a: gpu is a mapping"),
     ({"profiles": [{**BASE, "gpu": {"count": 1.5}}]}, "Profile a: gpu.count is a whole number"),
+    ({"profiles": [{**BASE, "gpu": {"resource": "gpu"}}]}, "Profile a: gpu.resource is what nodes advertise, as nvidia.com/gpu"),
+    ({"profiles": [{**BASE, "gpu": {"resource": 1}}]}, "Profile a: gpu needs the text `resource`"),
+    ({"profiles": [{**BASE, "gpu": {"type": "T4"}}]}, "Profile a: gpu has the unknown key type; known are count, kind, resource."),
+    ({"profiles": [{**BASE, "image": "voxelhub-notebook"}]}, "Profile a: image is a name with a tag or a digest"),
+    ({"profiles": [{**BASE, "image": "a b:1"}]}, "Profile a: image is a name with a tag or a digest"),
+    ({"profiles": [{**BASE, "node_selector": {"gpu": True}}]}, "Profile a: node_selector maps labels of nodes to texts"),
+    ({"profiles": [{**BASE, "node_selector": ["gpu"]}]}, "Profile a: node_selector maps labels of nodes to texts"),
     ({"profiles": [{**BASE, "allowed_groups": "/x"}]}, "Profile a: allowed_groups is a list of names"),
     ({"profiles": [{**BASE, "default": True}, {**BASE, "name": "b", "default": True}]}, "More than one profile is the default"),
 ])
@@ -123,6 +130,17 @@ def test_a_wrong_file_is_told_where(document: Any, sentence: str) -> None:
     with pytest.raises(ProfilesError) as error:
         parse_profiles(document)
     assert str(error.value).startswith(sentence)
+
+
+def test_what_is_for_kubernetes_alone() -> None:
+    entry = {**BASE, "gpu": {"kind": "A100", "resource": "nvidia.com/mig-1g.5gb"}, "node_selector": {"disk": "fast"},
+             "image": "registry.example:5000/voxelhub-notebook-gpu@sha256:" + "0" * 64}
+    profile = parse_profiles({"profiles": [entry]})[0]
+    assert (profile.gpu_resource, profile.gpu_count, profile.node_selector) == ("nvidia.com/mig-1g.5gb", 1, {"disk": "fast"})
+    spec = resolve([], {}, [profile], None)
+    assert (spec.image, spec.gpu_resource, spec.node_selector) == (entry["image"], "nvidia.com/mig-1g.5gb", {"disk": "fast"})
+    plain = parse_profiles({"profiles": [{**BASE, "image": "localhost/voxelhub-notebook:0.1.0"}]})[0]
+    assert (plain.gpu_resource, plain.node_selector) == ("nvidia.com/gpu", {})
 
 
 @pytest.mark.parametrize(("text", "size"), [("1024", 1024), (1024, 1024), ("1.5 GiB", 3 * GIB // 2), ("512MiB", 512 * 1024**2)])
