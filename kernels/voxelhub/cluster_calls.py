@@ -17,7 +17,10 @@ from .errors import VoxelHubError
 
 OPEN = frozenset({"starting", "running", "closing"})
 ENDED = frozenset({"closed", "failed"})
-LOOK_S = (0.1, 0.5)  # first and longest pause between two looks at a cluster that starts or ends
+# Pauses between two looks at a cluster that starts or ends: the first, as none is done sooner; while it may come any moment;
+# and the longest, afterwards.
+FIRST_S, LOOK_S, LONGEST_S = 0.3, 0.1, 0.5
+BRISK_S = 3.0
 START_S = 120.0
 ADAPT = (0, 4)  # floor and ceiling where the caller says nothing
 Groups = Mapping[str, Mapping[str, Any]] | Iterable[Mapping[str, Any]]
@@ -102,12 +105,12 @@ def wait(
     """Until it is in one of these states, or has ended, or the time is over; the last answer."""
     known = dict(item)
     wanted = {*states, *ENDED}
-    pause, longest = LOOK_S
-    deadline = time.monotonic() + seconds
-    while known["state"] not in wanted and time.monotonic() < deadline:
+    began = time.monotonic()
+    pause = FIRST_S
+    while known["state"] not in wanted and time.monotonic() < began + seconds:
         look(known)
         time.sleep(pause)
-        pause = min(1.5 * pause, longest)
+        pause = LOOK_S if time.monotonic() < began + BRISK_S else min(1.5 * pause, LONGEST_S)
         known = get(known["id"])
     look(known)
     return known

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 
 from ..checkpoints import reached
 from ..clusters import choices, store
+from ..clusters.bell import ring
 from ..clusters.local import LocalClusters
 from ..clusters.prices import counts, per_hour
 from ..context import Context
@@ -74,6 +75,7 @@ def create_cluster(body: ClusterIn, context: ContextDep, actor: CallerDep, key: 
         answer = store.cluster_out(context, session, actor, cluster)
     if known is None:
         reached("cluster.created")
+        ring(context.settings.clusters_dir)
     return answer
 
 
@@ -105,7 +107,9 @@ def change_cluster(cluster_id: Identifier, body: ClusterPatch, context: ContextD
     with writing(context.engine) as session:
         cluster, project = store.cluster_for(session, actor, cluster_id)
         store.change_cluster(context, session, actor, cluster, project, body)
-        return store.cluster_out(context, session, actor, cluster)
+        answer = store.cluster_out(context, session, actor, cluster)
+    ring(context.settings.clusters_dir)
+    return answer
 
 
 @router.delete("/clusters/{cluster_id}", status_code=202)
@@ -116,7 +120,9 @@ def close_cluster(cluster_id: Identifier, context: ContextDep, actor: CallerDep)
         store.require_manage(actor, cluster, project)
         if store.ask_close(session, cluster, CLOSED_BY.format(actor.name)):
             context.audit.append(session, actor, "cluster.close", f"cluster:{cluster.id}", detail={"project": project.name})
-        return store.cluster_out(context, session, actor, cluster)
+        answer = store.cluster_out(context, session, actor, cluster)
+    ring(context.settings.clusters_dir)
+    return answer
 
 
 @router.post("/clusters/{cluster_id}/keep")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from pathlib import Path
@@ -44,14 +45,29 @@ def python_version(environment: Path) -> str:
     return found[0].name.removeprefix("python") if found else ""
 
 
+def broken(settings: Settings, name: str) -> str:
+    """Why no process could be started in an environment that was there when it was chosen, or ""."""
+    folder = settings.envs_dir / name
+    missing = "Python" if not (folder / "bin" / "python").exists() else "" if dask_version(folder) else "Dask"
+    return missing and (f"Its environment {name} has no {missing} on this machine. An administrator installs it again with "
+                        f"`python3 hub_config/bootstrap.py {name}`.")
+
+
 def room(settings: Settings) -> Room:
     """Cores and bytes that the workers of all clusters share."""
+    machine = _machine()
+    return Room(float(settings.cluster_cpus) or CPU_SHARE * machine.cpus,
+                settings.cluster_memory or int(MEMORY_SHARE * machine.memory))
+
+
+@functools.cache
+def _machine() -> Room:
+    """What this process may use; asked once, as it is looked at several times a second."""
     limits = limits_around()
     usable = float(len(os.sched_getaffinity(0)))
-    cores = usable if limits.cpus is None else max(0.1, min(usable, limits.cpus))
     total = psutil.virtual_memory().total
-    bytes_ = total if limits.memory is None else min(total, limits.memory)
-    return Room(float(settings.cluster_cpus) or CPU_SHARE * cores, settings.cluster_memory or int(MEMORY_SHARE * bytes_))
+    return Room(usable if limits.cpus is None else max(0.1, min(usable, limits.cpus)),
+                total if limits.memory is None else min(total, limits.memory))
 
 
 def kinds(settings: Settings, prices: PriceList) -> list[WorkerKind]:

@@ -14,6 +14,7 @@ from ..database import reading, writing
 from ..fsck.base import Check, Finding
 from ..models import ENDED_CLUSTERS, Cluster, Lease, utcnow
 from ..runs.lease import NAME
+from . import bell
 from .local import LocalClusters
 
 PATIENCE = 60.0  # seconds within which a worker takes a step that is due
@@ -47,7 +48,7 @@ def folders(context: Context, deep: bool) -> list[Finding]:
         states = dict(session.execute(select(Cluster.id, Cluster.state)).all())
     for path in sorted(context.settings.clusters_dir.iterdir()):
         folder = driver.folder(path.name)
-        if folder.held():
+        if path.name == bell.NAME or folder.held():
             continue
         if path.name not in states:
             findings.append(Finding(f"There is a cluster folder {path.name} without a cluster.", "delete it",

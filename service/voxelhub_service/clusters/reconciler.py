@@ -95,6 +95,8 @@ class ClusterReconciler:
         view = ClusterView(row.state, row.wanted, row.reason, row.server is not None, row.pinned_until, row.kept_at is not None)
         step = next_step(view, seen, self._around(row), utcnow(), self.context.settings.cluster_idle, self.patience)
         match step.action:
+            case "create" if reason := choices.broken(self.context.settings, row.environment):
+                self._finish(row, Step("finish", "failed", reason), seen)
             case "create":
                 self.driver.create(row.id, self._spec(row, ceiling))
             case "close":

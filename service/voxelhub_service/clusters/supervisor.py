@@ -24,6 +24,7 @@ from ..checkpoints import reached
 from ..executors.folder import identity
 from .accounts import Accounts
 from .base import Outcome, Size
+from .bell import ring
 from .channel import Channel, Report, Retired, Silent
 from .crew import Crew, Hopeless
 from .folder import ClusterFolder, replace_json
@@ -50,6 +51,7 @@ class Supervisor:
         self._begun = self._active = time.monotonic()
         self._lease: tuple[int, float] = (0, time.monotonic())
         self._written = 0.0
+        self._told = "starting"  # the last state that was rung for
         self._reports: list[Report | Retired] = []
 
     def run(self) -> None:
@@ -166,16 +168,18 @@ class Supervisor:
         if isinstance(message, Retired):
             self.crew.retired(message.name, message.gone)
             return
-        if self.state == "starting":
+        first = self.state == "starting"
+        if first:
             self.state, self.address = "running", f"tls://127.0.0.1:{self.port}"
             self.record.add("state", "Its scheduler answers.", {"seconds": round(time.monotonic() - self._begun, 2)})
             self.held.close()
-            self._written = 0.0
         if message.active:
             self._active = time.monotonic()
         before = set(self.crew.report.workers), self.crew.size
         self.crew.look(message)
-        if before != (set(message.workers), self.crew.size):
+        if first:  # somebody waits for that
+            self._write()
+        elif before != (set(message.workers), self.crew.size):
             self._written = 0.0
 
     def _mind_limits(self) -> None:
@@ -229,6 +233,9 @@ class Supervisor:
             "desired": self.crew.report.desired, "waiting": self.crew.report.waiting,
             "idle": round(time.monotonic() - self._active, 1), "usage": self.accounts.total(living), "running": running,
             "cgroups": groups, "method": self.scheduler.confinement.method, **more})
+        if self._told != (told := state or self.state):
+            self._told = told
+            ring(self.folder.path.parent)
 
     def _on_term(self, _signal: int, _frame: FrameType | None) -> None:
         self.asked_to_stop = True
