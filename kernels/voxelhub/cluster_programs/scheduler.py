@@ -14,6 +14,7 @@ import contextlib
 import json
 import math
 import os
+import re
 import socket
 import ssl
 import sys
@@ -24,15 +25,62 @@ import dask
 from distributed import Scheduler
 from distributed.diagnostics.plugin import SchedulerPlugin
 from distributed.http.routing import RoutingApplication
+from distributed.http.utils import RequestHandler
 from distributed.security import Security
+from tornado import web
 from tornado.httpserver import HTTPServer
 
 EVERY = 0.5  # seconds between two reports
 PAGES_PATIENCE = 3.0  # seconds for a first worker, before the dashboard is loaded without one
+PAGES_CALM = 2.0  # seconds after it in which clients and other workers come in: what is imported meanwhile would hold them up
+PAGES_LONGEST = 30.0  # seconds that a browser waits for the dashboard to be loaded
 TELL = 0.5  # seconds for clients to read why the cluster ends
 SAMPLE = 100  # tasks that are looked at one by one
 ROUTES = ["distributed.http.scheduler.info", "distributed.http.scheduler.json", "distributed.http.health",
           "distributed.http.statics"]  # not the proxy to other addresses
+FOREIGN = re.compile(rb'<link [^>]*https://cdnjs[^>]*>')  # the style of the pages about workers and tasks: elsewhere
+STYLE = b"""<style>
+  body { font: 14px/1.5 system-ui, sans-serif; margin: 1.5em; color: #222; background: #fff }
+  .title { font-size: 1.4em; font-weight: 600; margin: .8em 0 .4em }
+  .subtitle, .title.is-4 { font-size: 1.15em; font-weight: 600 }
+  .button { display: inline-block; padding: .2em .9em; border: 1px solid #888; border-radius: 4px; text-decoration: none }
+  a { color: #1a5fb4 } .columns { display: flex; flex-wrap: wrap; gap: 2em }
+  .table { border-collapse: collapse; margin: .5em 0 1em } .table th { text-align: left; background: #f2f2f2 }
+  .table th, .table td { padding: .3em .7em; border-bottom: 1px solid #ddd; vertical-align: top }
+  pre { overflow: auto; background: #f6f6f6; padding: .7em }
+</style>"""
+
+
+class Soon(web.RequestHandler):
+    """In the place of a page that is not loaded yet: the browser is sent there again when it is."""
+
+    async def get(self) -> None:
+        pages: Pages = self.application  # type: ignore[assignment]
+        pages.wanted.set()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(pages.loaded.wait(), PAGES_LONGEST)
+        self.redirect(self.request.uri) if pages.loaded.is_set() else self.send_error(503)
+
+
+class Styled(web.RequestHandler):
+    """Looks well with what is on this machine."""
+
+    def render_string(self, template_name: str, **values: Any) -> bytes:
+        return FOREIGN.sub(STYLE, super().render_string(template_name, **values))
+
+
+class Pages(RoutingApplication):  # type: ignore[misc]
+    """What the scheduler shows of itself; the part that Bokeh draws is loaded later, at once when somebody asks for it."""
+
+    def __init__(self, routes: Any) -> None:
+        self.wanted, self.loaded = asyncio.Event(), asyncio.Event()
+        super().__init__([(path, type(kind.__name__, (Styled, kind), {}) if issubclass(kind, RequestHandler) else kind, values)
+                          for path, kind, values in routes])
+
+    def find_handler(self, request: Any, **options: Any) -> Any:
+        handler = super().find_handler(request, **options)
+        unknown = handler is None or issubclass(handler.handler_class, web.ErrorHandler)
+        return self.get_handler_delegate(request, Soon) if unknown and not self.loaded.is_set() else handler
 
 
 class QuietScheduler(Scheduler):  # type: ignore[misc]
@@ -44,7 +92,7 @@ class QuietScheduler(Scheduler):  # type: ignore[misc]
         super().__init__(**options)
 
     def start_http_server(self, routes: Any, dashboard_address: Any, default_port: int = 0, ssl_options: Any = None) -> None:
-        self.http_application = RoutingApplication(routes)
+        self.http_application = Pages(routes)
         self.http_server = HTTPServer(self.http_application)
         self.http_server.add_socket(self._pages)
         self.http_server.address, self.http_server.port = "", 0  # type: ignore[attr-defined]
@@ -207,15 +255,25 @@ class Line:
 
 
 async def show_dashboard(scheduler: QuietScheduler, arrived: asyncio.Event) -> None:
-    """The pages are drawn by Bokeh, which takes longer to import than all the rest: only once the first worker is here."""
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(arrived.wait(), PAGES_PATIENCE)
+    """Bokeh, which draws them, is imported when nobody is held up by that, or as soon as somebody asks for a page."""
+    pages: Pages = scheduler.http_application
+    calm = asyncio.create_task(_calm(arrived))
+    wanted = asyncio.create_task(pages.wanted.wait())
+    await asyncio.wait({calm, wanted}, return_when=asyncio.FIRST_COMPLETED)
+    calm.cancel()
+    wanted.cancel()
     try:
-        pages = await asyncio.to_thread(__import__, "distributed.dashboard.scheduler", fromlist=["connect"])
+        bokeh = await asyncio.to_thread(__import__, "distributed.dashboard.scheduler", fromlist=["connect"])
+        bokeh.connect(pages, scheduler.http_server, scheduler, prefix="")
     except ImportError:
         print("There is no dashboard: bokeh is not installed in this environment.", flush=True)
-        return
-    pages.connect(scheduler.http_application, scheduler.http_server, scheduler, prefix="")
+    pages.loaded.set()
+
+
+async def _calm(arrived: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(arrived.wait(), PAGES_PATIENCE)
+    await asyncio.sleep(PAGES_CALM)
 
 
 async def main(orders: dict[str, Any]) -> None:
