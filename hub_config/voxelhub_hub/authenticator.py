@@ -22,6 +22,7 @@ from oauthenticator.generic import GenericOAuthenticator
 from tornado.httpclient import HTTPClientError
 from traitlets import Any as AnyTrait
 from traitlets import Int, Unicode
+from voxelhub_service.trust import trusted
 
 from .backchannel import BackchannelHandler
 from .claims import allowed, groups_of
@@ -76,7 +77,7 @@ class VoxelHubAuthenticator(GenericOAuthenticator):  # type: ignore[misc]
     async def answers(self) -> bool:
         """Whether Keycloak answers now; asked before a browser is sent there or its session is ended there."""
         try:
-            async with httpx.AsyncClient(trust_env=False, timeout=httpx.Timeout(4, connect=2)) as client:
+            async with httpx.AsyncClient(trust_env=False, verify=trusted(), timeout=httpx.Timeout(4, connect=2)) as client:
                 return (await client.get(self.realm_url)).status_code == 200
         except httpx.HTTPError:
             return False

@@ -25,6 +25,7 @@ COMMANDS = {
     "doctor": Command("voxelhub_hub.doctor", "what this machine can do and what is missing (--settings lists all settings)"),
     "user": Command("voxelhub_hub.users", "add, reset, disable, enable, list, join, leave"),
     "project": Command("voxelhub_hub.projects_cli", "add, list, set NAME --open | --clinical"),
+    "realm": Command("voxelhub_hub.realm_cli", "print what a Keycloak of your own must have, as JSON to import"),
     "tool": Command("voxelhub_service.tools.cli", "new, test, run, check, submit, list, install, import-openvre: tools"),
     "deid": Command("voxelhub_service.deid.cli", "IN OUT: remove what identifies a person from files (--what-if)"),
     "plan": Command("voxelhub_hub.planner_cli", "PRICES WORK: where fragments of slides run, within limits (--study)", ("plan",)),

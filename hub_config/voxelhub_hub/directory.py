@@ -12,10 +12,11 @@ from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
-from voxelhub_service.secrets import NAMES, read_secret
+from voxelhub_service.secrets import read_secret
 from voxelhub_service.settings import Settings
+from voxelhub_service.trust import trusted
 
-from . import keycloak, realm
+from . import realm
 from .refusal import Refusal
 
 USER_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
@@ -47,7 +48,7 @@ class KeycloakAdmin:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._http = httpx.Client(base_url=settings.keycloak_url, timeout=30, trust_env=False)
+        self._http = httpx.Client(base_url=settings.keycloak_url, timeout=30, trust_env=False, verify=trusted())
         self._token, self._until = "", 0.0
 
     def __enter__(self) -> Self:
@@ -60,8 +61,7 @@ class KeycloakAdmin:
 
     def ensure_realm(self) -> None:
         """Make the realm, or bring an existing one's settings, roles, groups and clients up to date. Users are kept."""
-        values = {name: read_secret(self._settings.secrets_dir, name) for name in NAMES}
-        document = realm.realm(self._settings, values)
+        document = realm.realm(self._settings, {name: read_secret(self._settings.secrets_dir, name) for name in realm.SECRETS})
         base = f"/admin/realms/{self._settings.keycloak_realm}"
         if self._call("GET", base, allow=(404,)).status_code == 404:
             self._call("POST", "/admin/realms", json=document)
@@ -216,12 +216,20 @@ class KeycloakAdmin:
             raise DirectoryError(f"Keycloak refused ({answer.status_code}): {_reason(answer)}")
         return answer
 
+    def _password(self) -> str:
+        try:
+            return read_secret(self._settings.secrets_dir, "keycloak-admin-password")
+        except FileNotFoundError:
+            raise DirectoryError(
+                f"This command speaks to the bundled Keycloak as its administrator, whose password is not here. Where the "
+                f"directory is your own Keycloak ({self._settings.issuer}), people and groups are made there; with the bundled "
+                "one on Kubernetes, call this in the pod of the hub.") from None
+
     def _bearer(self) -> str:
         if time.monotonic() < self._until:
             return self._token
         answer = self._http.post("/realms/master/protocol/openid-connect/token", data={
-            "grant_type": "password", "client_id": "admin-cli", "username": keycloak.ADMIN,
-            "password": read_secret(self._settings.secrets_dir, "keycloak-admin-password"),
+            "grant_type": "password", "client_id": "admin-cli", "username": realm.ADMIN, "password": self._password(),
         })
         if answer.is_error:
             raise DirectoryError(f"Keycloak does not accept its administrator ({answer.status_code}): {_reason(answer)}")

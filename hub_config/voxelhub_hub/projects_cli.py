@@ -47,15 +47,28 @@ def size(text: str) -> int:
 
 
 def _add(settings: Settings, wanted: argparse.Namespace) -> int:
-    with KeycloakAdmin(settings) as admin:
-        admin.ensure_project(wanted.name)
+    """On Kubernetes each pod does its half: the hub's knows the bundled Keycloak, the service's the database."""
+    if not settings.on_kubernetes or _has(settings, "keycloak-admin-password"):
+        with KeycloakAdmin(settings) as admin:
+            admin.ensure_project(wanted.name)
+    if settings.on_kubernetes and not _has(settings, "audit-key"):
+        print(f"The groups of {wanted.name} are there. The project itself is made, clinical, when its first member signs in; "
+              f"the same command in the pod of the service makes it now, with its title, quota and kind.")
+        return 0
     context = make_context(settings)
     with writing(context.engine) as session:
         project = ensure_project(session, wanted.name, title=wanted.title or wanted.name,
                                  quota_bytes=wanted.quota or settings.project_quota, open=bool(wanted.open))
         context.audit.append(session, ACTOR, "project.add", f"project:{wanted.name}", detail={"open": project.open})
+    if settings.on_kubernetes:
+        print(f"{wanted.name} is there, {_kind(project)}. Its members are those of /projects/{wanted.name} in Keycloak.")
+        return 0
     print(f"{wanted.name} is there, {_kind(project)}. `voxelhub user join NAME {wanted.name}` gives it members.")
     return 0
+
+
+def _has(settings: Settings, secret: str) -> bool:
+    return (settings.secrets_dir / secret).exists()
 
 
 def _set(settings: Settings, wanted: argparse.Namespace) -> int:

@@ -18,6 +18,8 @@ ROLES = ("researcher", "tool-developer", "clinician", "administrator", "data-pro
 PROJECT_SUBGROUPS = ("owners", "stewards")
 HUB_CLIENT, API_CLIENT, DIRECTORY_CLIENT = "voxelhub-hub", "voxelhub-api", "voxelhub-directory"
 ACCESS_TOKEN_SECONDS = 60
+ADMIN = "voxelhub-bootstrap"  # of the Keycloak that we start ourselves, in its realm `master`
+SECRETS = ("oidc-client-secret", "api-client-secret", "directory-client-secret")
 
 
 class RealmError(ValueError):

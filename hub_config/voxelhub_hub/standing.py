@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 
 import httpx
+from voxelhub_service.trust import trusted
 from voxelhub_spawner.shared import Shared
 
 from .claims import allowed, group_path
@@ -48,7 +49,7 @@ class Standings(Shared):
 
     async def of(self, subject: str, user: str = "") -> Standing:
         """By subject (`sub`); by user name where no subject is known."""
-        async with httpx.AsyncClient(trust_env=False, timeout=TIMEOUT) as client:
+        async with httpx.AsyncClient(trust_env=False, verify=trusted(), timeout=TIMEOUT) as client:
             headers = {"Authorization": f"Bearer {await self._access_token(client)}"}
             if not subject:
                 found = await client.get(self._users_url, params={"username": user, "exact": "true"}, headers=headers)

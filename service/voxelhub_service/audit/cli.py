@@ -169,6 +169,9 @@ def _checkpoint(context: Context, _wanted: argparse.Namespace) -> int:
 
 
 def _rotate(context: Context, _wanted: argparse.Namespace) -> int:
+    if context.settings.on_kubernetes:
+        raise SettingsError("The key is in a Secret of Kubernetes, which nothing here can change. A rotation on Kubernetes comes "
+                            "with a later version.")
     old, new = rotate(context.audit, context.engine, ACTOR)
     print(f"Key {new} signs from now on; {old} has signed it, and its private part is gone. Make a new backup of the secrets.")
     return 0

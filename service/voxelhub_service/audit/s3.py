@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +19,8 @@ from urllib.parse import parse_qs, quote, urlsplit
 from xml.etree import ElementTree
 
 import httpx
+
+from ..trust import trusted
 
 CREDENTIALS = "audit-s3"
 TIMEOUT = 5.0  # seconds
@@ -151,4 +152,4 @@ def _md5(content: bytes) -> str:
 @cache
 def _client() -> httpx.Client:
     """One for the process: it keeps connections open for a few seconds. Certificates are the system's."""
-    return httpx.Client(timeout=TIMEOUT, trust_env=False, verify=ssl.create_default_context())
+    return httpx.Client(timeout=TIMEOUT, trust_env=False, verify=trusted())

@@ -10,6 +10,7 @@ import httpx
 import jwt
 
 from ..errors import Problem, unauthenticated
+from ..trust import trusted
 from .actor import Actor
 from .claims import groups_of
 from .tokens import Credential
@@ -25,7 +26,8 @@ class RealmKeys:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._http = httpx.AsyncClient(timeout=httpx.Timeout(10, connect=3), trust_env=False, follow_redirects=False)
+        self._http = httpx.AsyncClient(
+            timeout=httpx.Timeout(10, connect=3), trust_env=False, verify=trusted(), follow_redirects=False)
         self._keys: dict[str, Any] = {}
         self._read_at = self._tried_at = float("-inf")
         self._lock = asyncio.Lock()
