@@ -118,7 +118,8 @@ BASE = {"name": "a", "cpu": 1, "memory": "1 GiB"}
     ({"profiles": [{**BASE, "gpu": {"count": 1.5}}]}, "Profile a: gpu.count is a whole number"),
     ({"profiles": [{**BASE, "gpu": {"resource": "gpu"}}]}, "Profile a: gpu.resource is what nodes advertise, as nvidia.com/gpu"),
     ({"profiles": [{**BASE, "gpu": {"resource": 1}}]}, "Profile a: gpu needs the text `resource`"),
-    ({"profiles": [{**BASE, "gpu": {"type": "T4"}}]}, "Profile a: gpu has the unknown key type; known are count, kind, resource."),
+    ({"profiles": [{**BASE, "gpu": {"type": "T4"}}]}, "Profile a: gpu has the unknown key type; known are count, kind, "
+                                                      "resource."),
     ({"profiles": [{**BASE, "image": "voxelhub-notebook"}]}, "Profile a: image is a name with a tag or a digest"),
     ({"profiles": [{**BASE, "image": "a b:1"}]}, "Profile a: image is a name with a tag or a digest"),
     ({"profiles": [{**BASE, "node_selector": {"gpu": True}}]}, "Profile a: node_selector maps labels of nodes to texts"),

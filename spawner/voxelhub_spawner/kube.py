@@ -1,0 +1,354 @@
+"""Notebook servers on Kubernetes: KubeSpawner with our profiles, volumes, network and sentences. What is made is in kube_*.py."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from aiohttp import ClientError
+from kubernetes_asyncio.client import ApiException
+from kubespawner import KubeSpawner
+from kubespawner.slugs import is_valid_label, safe_slug
+from traitlets import Any as AnyTrait
+from traitlets import Bool, Dict, Unicode
+from voxelhub_sandbox.profiles import Profile, ServerSpec
+
+from .base import NotStarted, VoxelHubSpawner
+from .form import Choice, Note
+from .kube_chart import Chart, read_chart
+from .kube_gpus import GpuView, count, note, selector_of
+from .kube_life import begun, now, used
+from .kube_limits import Held, Starting, exceeded
+from .kube_models import model
+from .kube_objects import claim, pod
+from .kube_plan import Names, PodPlan, choices, common_labels, make_plan, mounted, network_of, server_command, server_variables
+from .kube_progress import ANSWERS, Teller, reached
+from .kube_reasons import Reason, explain, refusal, removed, timed_out
+from .mounts import server_environ
+
+Document = Mapping[str, Any]
+PERSONAL = "home-"  # how the name of a user's own project begins
+NO_FOLDERS = "The folders of your projects cannot be made ready now, so no server can start. Try again in a moment."
+NO_CLUSTER = "The cluster does not answer now, so no server can start. Try again in a moment."
+
+
+class VoxelHubKubeSpawner(VoxelHubSpawner, KubeSpawner):  # type: ignore[misc]
+    """A pod and a home volume for each user. The pod is made whole from the chart's document and the profile."""
+
+    chart = Dict(help="What the chart hands to the hub (chart.yaml), see kube_chart.py.").tag(config=True)
+    ensure_projects = AnyTrait(None, help="async (names): makes the projects' folders before a pod opens them.").tag(config=True)
+    charge = AnyTrait(None, help="async (record): takes what a server used so far, as kube_life.py has it.").tag(config=True)
+    delete_homes = Bool(False, help="Delete a user's home when an administrator deletes the user.").tag(config=True)
+    root = Unicode("/opt/voxelhub", help="Where the notebook image has our code and environments.").tag(config=True)
+
+    gpu_view = GpuView()  # of all spawners
+    starting = Starting()
+
+    spec: ServerSpec | None = None
+    plan: PodPlan | None = None
+    facts: dict[str, Any]  # of the server that runs, for the ledger
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.profiles, self.limits, self.facts = list(self.read.profiles), None, {}
+
+    @property
+    def read(self) -> Chart:
+        if self._read is None:
+            self._read = read_chart(self.chart)
+        return self._read
+
+    _read: Chart | None = None
+
+    # what KubeSpawner is told once: traitlets asks `_<trait>_default`
+
+    def _namespace_default(self) -> str:
+        return self.read.namespace
+
+    def _start_timeout_default(self) -> int:
+        return self.read.start_timeout
+
+    def _pod_name_template_default(self) -> str:
+        return "jupyter-{user_server}"
+
+    def _pvc_name_template_default(self) -> str:
+        return "home-{username}"
+
+    def _delete_pvc_default(self) -> bool:
+        return bool(self.delete_homes)
+
+    def _delete_grace_period_default(self) -> int:
+        return 10
+
+    # what the hub keeps for us between two of its lives
+
+    def get_state(self) -> dict[str, Any]:
+        state = super().get_state()
+        return dict(state) | ({"projects": self.projects, "facts": self.facts} if self.projects or self.facts else {})
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        super().load_state(state)
+        self.projects, self.facts = state.get("projects", []), state.get("facts", {})
+
+    def clear_state(self) -> None:
+        super().clear_state()
+        self.projects, self.facts = [], {}
+
+    # what one may choose
+
+    @property
+    def slug(self) -> str:
+        return str(self.slug_for(self.user.name))
+
+    def _granted(self) -> list[str]:
+        return sorted(self.projects_for(self.user.name, self._groups))
+
+    def _own_projects(self) -> list[str]:
+        return [name for name in self._granted() if name != PERSONAL + self.slug]
+
+    def _choices(self) -> list[Choice]:
+        return choices(self._granted(), PERSONAL + self.slug, self.read.networks)
+
+    def _options(self, form: Mapping[str, Sequence[str]]) -> dict[str, str]:
+        return super()._options(form) | ({"project": form["project"][0]} if form.get("project") else {})
+
+    async def _notes(self, profiles: Sequence[Profile]) -> dict[str, Note]:
+        chart, cards = self.read, [p for p in profiles if p.gpu_count]
+        seen = await self.gpu_view.see(self._look) if chart.show_gpus and cards else None
+        pods = seen[1] if seen else self._pods()
+        found = {}
+        for profile in profiles:
+            left = count(*seen, profile.gpu_resource, selector_of(chart, profile)) if seen and profile.gpu_count else None
+            found[profile.name] = note(profile, left, chart.start_timeout)
+            if why := self._exceeded(profile.gpu_count, "", pods):
+                found[profile.name] = Note(found[profile.name].free, why, blocked=True)
+        return found
+
+    async def _look(self) -> tuple[list[Document], list[Document]]:
+        """Nodes of the cluster, and pods of our namespace alone: a pod's document holds its secrets."""
+        nodes, pods = await asyncio.gather(
+            self._list(self.api.list_node), self._list(self.api.list_namespaced_pod, namespace=self.namespace))
+        return nodes, pods
+
+    async def _list(self, method: Any, **wanted: Any) -> list[Document]:
+        answer = await method(**wanted, _preload_content=False, _request_timeout=self.k8s_api_request_timeout)
+        if answer.status != 200:
+            raise ApiException(status=answer.status, reason=answer.reason)
+        return list(json.loads(await answer.read())["items"])
+
+    def _exceeded(self, gpus: int, project: str, pods: Sequence[Document]) -> str:
+        resources = {profile.gpu_resource for profile in self.profiles}
+        others = self.starting.with_pods(pods, resources, without=self.pod_name)
+        return exceeded(self.read.limits, Held(self.user.name, project, gpus), others)
+
+    # life
+
+    async def load_user_options(self) -> None:
+        """`decide` does, before anything is asked of the cluster."""
+
+    async def _start(self) -> str:
+        spec = self.spec = self.decide()
+        await self._refuse_spent()
+        try:
+            await self._start_watching_pods()
+            if why := self._exceeded(spec.gpu_count, spec.project, self._pods()):
+                raise self._refused(why, "limit")
+            self.starting.held[self.pod_name] = Held(self.user.name, spec.project, spec.gpu_count)
+            return await self._begin(spec)
+        except ApiException as error:
+            raise self._failed(refusal(error.status or 0, _text(error.body))) from None
+        except (ClientError, OSError) as error:  # a time-out is an OSError too, of the cluster's answers
+            raise self._failed(Reason("cluster", NO_CLUSTER, f"{type(error).__name__}: {error}")) from None
+        finally:
+            self.starting.held.pop(self.pod_name, None)
+
+    async def _begin(self, spec: ServerSpec) -> str:
+        self._made = ""
+        self.projects = list(mounted(spec.project, self._granted(), self.read.networks))
+        await self._make_folders()
+        self.plan = self._make_plan(spec)
+        self._remember()
+        url = await self._until_it_runs()
+        self.facts = begun(uuid.uuid4().hex, self.user.name, self.name, spec, now())
+        return url
+
+    async def _make_folders(self) -> None:
+        if self.ensure_projects is None:
+            return
+        try:
+            await self.ensure_projects(list(self.projects))
+        except Exception as error:  # whatever the hook's client raises
+            raise self._failed(Reason("service-away", NO_FOLDERS, f"{type(error).__name__}: {error}")) from None
+
+    def _make_plan(self, spec: ServerSpec) -> PodPlan:
+        chart, home = self.read, f"/home/{self.slug}"
+        self.image = spec.image or chart.image
+        self.cpu_limit, self.mem_limit = spec.cpu, spec.memory
+        env = self.get_env()
+        told = self.variables | server_variables(self.user.name, spec, self.projects, chart.networks)
+        ours = server_environ(env, told, home=home, lab_bin=Path(self.root) / ".envs/lab/bin")
+        return make_plan(
+            chart, spec, self._names(), granted=self._granted(), home=home, grace=self.delete_grace_period,
+            command=server_command(self.root, home, spec, self.get_args()),
+            environ={**chart.extra_env, **{name: env[name] for name in self.environment if name in env}, **ours},
+            labels=self._expand_all({**self.extra_labels, **self.common_labels}),
+            annotations=self._expand_all(self.extra_annotations))
+
+    def _names(self) -> Names:
+        user, server = (safe_slug(text, is_valid=is_valid_label) for text in (self.user.name, self.name))
+        return Names(self.pod_name, self.pvc_name, user, server, self.user.name, self.name)
+
+    async def get_pod_manifest(self) -> Any:
+        assert self.plan is not None
+        return model("V1Pod", pod(self.plan))
+
+    def get_pvc_manifest(self) -> Any:
+        labels = {**common_labels(self.read, "singleuser-storage"), "component": "singleuser-storage",
+                  "hub.jupyter.org/username": self._names().user_label}
+        return model("V1PersistentVolumeClaim", claim(
+            self.pvc_name, self.namespace, self.read.storage, labels, {"hub.jupyter.org/username": self.user.name}))
+
+    async def _make_create_pod_request(self, pod: Any, request_timeout: float) -> bool:
+        """As KubeSpawner's, which would write the whole pod, and in it the server's token, to the log when it fails."""
+        try:
+            made = await asyncio.wait_for(self.api.create_namespaced_pod(self.namespace, pod), request_timeout)
+        except TimeoutError:
+            return False
+        except ApiException as error:
+            if error.status != 409:
+                raise
+            await KubeSpawner.stop(self, now=True)  # left by an earlier start
+            return False
+        self._made = made.metadata.uid
+        assert self.spec is not None
+        self._report_start({"profile": self.spec.profile, "project": self.spec.project,
+                            "network": network_of(self.spec.project, self.read.networks)})
+        return True
+
+    _made = ""  # uid of the pod of this start: events and sight of an earlier one of its name do not count
+
+    async def _until_it_runs(self) -> str:
+        """As KubeSpawner starts it, but given up with a sentence as soon as no waiting helps, and before the hub gives up."""
+        making = asyncio.ensure_future(super()._start())
+        doubts = _Doubts()
+        patience = self.start_timeout - min(5.0, self.start_timeout / 10)
+        try:
+            async with asyncio.timeout(patience):
+                while not (await asyncio.wait({making}, timeout=1))[0]:
+                    if reason := doubts.about(*self._sight()):
+                        raise self._failed(await self._with_claim(reason))
+                return str(making.result())
+        except TimeoutError:
+            seen = self._sight()
+            found = explain(*seen)
+            found = await self._with_claim(found) if found else None
+            raise self._failed(timed_out(found, int(patience), reached(*seen)[-1].words)) from None
+        finally:
+            making.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await making
+
+    async def _with_claim(self, reason: Reason) -> Reason:
+        """With what was said of the home's volume, where that is in the way."""
+        if reason.code != "volume":
+            return reason
+        of_claim = f"involvedObject.kind=PersistentVolumeClaim,involvedObject.name={self.pvc_name}"
+        with contextlib.suppress(ApiException, ClientError, OSError):
+            events = await self._list(self.api.list_namespaced_event, namespace=self.namespace, field_selector=of_claim)
+            seen, own = self._sight()
+            return explain(seen, [*own, *events]) or reason
+        return reason
+
+    def _failed(self, reason: Reason) -> NotStarted:
+        self.report(self.user.name, "server.start", self._resource, "failure", {"reason": reason.sentence})
+        return NotStarted(reason.sentence, reason=reason.code, status_code=reason.status, behind=reason.behind)
+
+    async def stop(self, now: bool = False) -> None:
+        there = self._pod() is not None
+        await super().stop(now)
+        await self._charge(ended=True)
+        if there:
+            self.report(self.user.name, "server.stop", self._resource, "success", {})
+
+    async def poll(self) -> int | None:
+        code: int | None = await super().poll()
+        await self._charge(ended=code is not None)
+        return code
+
+    async def _charge(self, *, ended: bool) -> None:
+        """What cannot be told now is told at the next look: the record has all since the start."""
+        if self.charge is None or not self.facts or self.facts["ended_at"]:
+            return
+        record = used(self.facts, now(), ended=ended)
+        try:
+            await self.charge(record)
+        except Exception as error:  # whatever the hook's client raises
+            self.log.warning("What %s used cannot be told to the service now: %s", self._log_name, error)
+        else:
+            self.facts = {**self.facts, "ended_at": record["ended_at"]}
+
+    # what is seen
+
+    def _pods(self) -> list[Document]:
+        return list(self.pod_reflector.pods.values()) if self.pod_reflector else []
+
+    def _pod(self) -> Document | None:
+        found: Document | None = self.pod_reflector.pods.get(f"{self.namespace}/{self.pod_name}") if self.pod_reflector else None
+        return found
+
+    def _sight(self) -> tuple[Document | None, list[Document]]:
+        """The pod of this start and its events, oldest first, as far as the hub has seen them."""
+        found = self._pod()
+        mine = found if found is not None and self._made and found["metadata"].get("uid") == self._made else None
+        events = self.event_reflector.resources.values() if self.event_reflector and self._made else []
+        return mine, sorted((e for e in events if e["involvedObject"].get("uid") == self._made), key=_when)
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """Steps in words until the pod runs; the hub itself says when JupyterLab answers."""
+        teller = Teller()
+        while True:
+            done = self._start_future is not None and self._start_future.done()
+            for told in teller.tell(*self._sight()):
+                yield told
+            if done:
+                break
+            await asyncio.sleep(1)
+        if not self._start_future.cancelled() and self._start_future.exception() is None:
+            for told in teller.say([ANSWERS]):
+                yield told
+
+
+class _Doubts:
+    """Whether a start is hopeless: the same reason for as long as its patience, or a pod that was there and is gone."""
+
+    def __init__(self) -> None:
+        self._code, self._since, self._seen = "", 0.0, False
+
+    def about(self, pod: Document | None, events: Sequence[Document]) -> Reason | None:
+        if pod is None:
+            return removed(events) if self._seen else None
+        self._seen = True
+        reason = explain(pod, events)
+        if reason is None:
+            self._code = ""
+            return None
+        if reason.code != self._code:
+            self._code, self._since = reason.code, time.monotonic()
+        return reason if time.monotonic() - self._since >= reason.patience else None
+
+
+def _when(event: Document) -> str:
+    """Newer events have `eventTime` alone, and a series its last."""
+    series = event.get("series") or {}
+    return str(event.get("lastTimestamp") or series.get("lastObservedTime") or event.get("eventTime")
+               or event["metadata"].get("creationTimestamp") or "")
+
+
+def _text(body: Any) -> str:
+    return body.decode(errors="replace") if isinstance(body, bytes) else str(body or "")
