@@ -96,3 +96,48 @@ def test_the_tag_is_the_version_of_the_project() -> None:
     import voxelhub_service
 
     assert version() == voxelhub_service.__version__
+
+
+PODMAN = """#!/bin/sh
+echo "$@" >>"$VOXELHUB_TEST_CALLS"
+case "$1 $2" in
+"image exists") exit "${VOXELHUB_TEST_BASE:-0}" ;;
+"build "*)
+    site=$(echo "$@" | sed 's/.*--volume=\\([^:]*\\):.mnt.*/\\1/')
+    cp -r "$site" "$VOXELHUB_TEST_SITE"
+    echo "the compiler is away"
+    exit 7 ;;
+"pull "*) exit 125 ;;
+esac
+"""
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> dict[str, str]:
+    """A podman that writes down what it is asked, and fails at what takes long."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/podman").write_text(PODMAN)
+    (tmp_path / "bin/podman").chmod(0o755)
+    return {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin", "VOXELHUB_TEST_CALLS": str(tmp_path / "calls"),
+            "VOXELHUB_TEST_SITE": str(tmp_path / "seen")}
+
+
+def test_a_build_leaves_the_machines_network_alone_and_fetches_no_base(fake: dict[str, str], tmp_path: Path) -> None:
+    done = program("hub", "--store", str(tmp_path / "store"), "--base", "site/debian:12", **fake)
+    call = next(line for line in Path(fake["VOXELHUB_TEST_CALLS"]).read_text().splitlines() if line.startswith("build "))
+    for option in ("--network=host", "--pull=never", "--target=hub", "--build-arg=BASE=site/debian:12",
+                   f"--tag=localhost/voxelhub-hub:{version()}", ":/mnt:ro"):
+        assert option in call
+    assert (tmp_path / "seen/environment").read_text().startswith("export ")
+    assert not list((tmp_path / "store").glob(".site-*")), "the site's settings are gone after a failure too"
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"[images] localhost/voxelhub-hub:{version()} could not be built. The end of ")
+    assert done.stderr.rstrip().endswith("the compiler is away")
+
+
+def test_a_base_that_cannot_be_had_is_said_with_the_ways_out(fake: dict[str, str], tmp_path: Path) -> None:
+    done = program("hub", "--store", str(tmp_path / "store"), "--base", "site/debian:12", VOXELHUB_TEST_BASE="1", **fake)
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        "[images] The base image site/debian:12 is not here and cannot be fetched. Name another with --base, or run this as root "
+        "with mmdebstrap installed, which makes one from Debian's packages.")
