@@ -9,9 +9,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Request, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Request, expect, sync_playwright
 
 PROGRAM = Path("/usr/bin/chromium")
+PATIENCE = 120_000  # ms; the machine of the tests has two busy cores
 FLAGS = [
     "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist",
@@ -37,7 +38,8 @@ def chromium(*, dark: bool = False, width: int = 1440, height: int = 900) -> Ite
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(PROGRAM), args=FLAGS)
         context = browser.new_context(viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light")
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(PATIENCE)
+        expect.set_options(timeout=PATIENCE)  # of the whole process: no test may leave less to the next one
         context.on("request", outside.watch)
         yield context, outside
         browser.close()

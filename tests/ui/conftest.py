@@ -6,17 +6,19 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import BrowserContext, expect
-from support.chromium import chromium
+from support.chromium import PATIENCE, chromium
 
-PATIENCE = 60_000  # ms; the machine of the tests has two busy cores
-expect.set_options(timeout=PATIENCE / 2)
+
+@pytest.fixture(autouse=True)
+def _patience() -> None:
+    """Whatever another test has set."""
+    expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture
 def browser() -> Iterator[BrowserContext]:
     """No request leaves this machine, and no page has an error."""
     with chromium() as (context, outside):
-        context.set_default_timeout(PATIENCE)
         errors: list[str] = []
         context.on("weberror", lambda error: errors.append(str(error.error)))
         yield context

@@ -22,7 +22,7 @@ from voxelhub_service.audit.checkpoint import make
 from voxelhub_service.database import reading, writing
 from voxelhub_service.models import Project, Run
 
-PATIENCE = 60_000  # ms; the machine of the tests has two busy cores
+PATIENCE = 120_000  # ms; the machine of the tests has two busy cores
 THEMES = "@jupyterlab/apputils-extension:themes"
 
 

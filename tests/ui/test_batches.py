@@ -23,7 +23,7 @@ from voxelhub_service.database import reading
 from voxelhub_service.models import Project
 
 pytestmark = pytest.mark.skipif(unavailable() is not None, reason=str(unavailable()))
-PATIENCE, LONG = 60_000, 300_000  # ms
+PATIENCE, LONG = 120_000, 300_000  # ms
 ITEMS, BROKEN = 40, 17
 THEMES = "%40jupyterlab%2Fapputils-extension%3Athemes"
 SMALL = {"cpu": 0.25, "memory": 128 * 1024**2, "time": 300, "output": {"base": 1024**2, "per_input_byte": 1}}

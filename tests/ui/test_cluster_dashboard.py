@@ -73,7 +73,10 @@ def test_its_owner_sees_the_task_stream_move(place: Place, browser: BrowserConte
     before, then = _picture(page), len(messages)
     slow = client.map(lambda number: __import__("time").sleep(0.05) or number, range(20), pure=False)
     assert client.gather(slow) == list(range(20))
-    page.wait_for_timeout(2500)
+    for _ in range(120):
+        page.wait_for_timeout(500)
+        if _picture(page) != before and len(messages) > then + 3:
+            break
     assert _picture(page) != before, "nothing moved"
     assert len(messages) > then + 3, "nothing was pushed"
     Album(tmp_path, "cluster-").take(page, "dashboard")

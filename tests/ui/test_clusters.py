@@ -115,7 +115,7 @@ class Clock:
 
     def __init__(self, place: Workplace, cluster: str) -> None:
         claim = place.context.settings.clusters_dir / cluster / "claim"
-        until(claim.exists, 30)
+        until(claim.exists)
         pid = json.loads(claim.read_text())["pid"]
         self.children = Path(f"/proc/{pid}/task/{pid}/children")
         self.spans: dict[str, list[float]] = {}
@@ -134,7 +134,7 @@ class Clock:
 
     def seconds(self) -> float:
         self.over.set()
-        self.thread.join(5)
+        self.thread.join(60)
         return sum(last - first for first, last in self.spans.values())
 
 
@@ -168,7 +168,6 @@ def entries_of(place: Workplace, cluster: str) -> list[dict[str, Any]]:
 
 def test_from_the_price_to_the_bill(browser: BrowserContext, place: Workplace, tmp_path: Path) -> None:
     album = Album(tmp_path / "screenshots", "clusters-")
-    expect.set_options(timeout=60_000)
     page = open_lab(browser, place)
     expect(panel(page)).to_contain_text("No cluster is open")
     expect(panel(page)).to_contain_text("voxelhub.Cluster(adapt=(0, 4))")
@@ -183,7 +182,6 @@ def test_from_the_price_to_the_bill(browser: BrowserContext, place: Workplace, t
     close(page, "From code", album)
     billed(place, cluster, clock)
     look_at_spend(page, album)
-    expect.set_options(timeout=5000)
 
 
 def create(page: Page, album: Album) -> str:
@@ -261,12 +259,12 @@ def close(page: Page, title: str, album: Album) -> None:
 
 
 def billed(place: Workplace, cluster: str, clock: Clock) -> None:
-    """The bill is process-seconds by price, within 1 %; on a busy machine a look at a process may come a second late."""
-    until(lambda: all(one["ended_at"] for one in entries_of(place, cluster)), 30)
+    """The bill is process-seconds by price, within 1 %; on a busy machine a look at a process may come late."""
+    until(lambda: all(one["ended_at"] for one in entries_of(place, cluster)))
     entries = entries_of(place, cluster)
     seconds = sum(one["seconds"] for one in entries)
     ran = clock.seconds()
-    assert ran == pytest.approx(seconds, rel=0.01, abs=1.0 * len(clock.spans)), (ran, seconds)
+    assert ran == pytest.approx(seconds, rel=0.01, abs=3.0 * len(clock.spans)), (ran, seconds)
     prices = {one["profile"]: one["price_per_hour"] for one in entries}
     assert sorted(prices.values()) == [SCHEDULER, WORKER]
     cost = sum(one["cost"] for one in entries)

@@ -26,7 +26,7 @@ from support.samples import write_volume
 from support.uploads import TUS, sha256
 from support.workplace import Workplace, workplace
 
-PATIENCE = 60_000  # ms
+PATIENCE = 120_000  # ms
 LONG = 300_000  # ms: 200 files through the door on two busy cores
 QUOTA = 48 * 1024**2  # bytes: so that the bar shows something
 CHOSEN = "burned_in"  # the one that is let in
@@ -38,7 +38,7 @@ THEMES = "%40jupyterlab%2Fapputils-extension%3Athemes"
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
     with workplace(tmp_path_factory.mktemp("door"), clinical={"alpha"}, url_private=True) as started:
         with started.api() as api:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 240
             while api.get("/entries", params={"project": "demo"}).json()["total"] == 0:
                 assert time.monotonic() < deadline, "the demonstration study did not appear"
                 time.sleep(0.5)

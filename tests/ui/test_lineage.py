@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.skipif(unavailable() is not None, reason=str(unavailable())),
     pytest.mark.skipif(not (LAB.parent / "tool-segment-otsu").exists(), reason="the environment tool-segment-otsu is missing"),
 ]
-PATIENCE = 60_000  # ms
+PATIENCE = 120_000  # ms
 THEMES = "%40jupyterlab%2Fapputils-extension%3Athemes"
 
 

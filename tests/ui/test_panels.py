@@ -19,14 +19,14 @@ from support.workplace import Workplace, workplace
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-PATIENCE = 60_000  # ms; the machine of the tests has two busy cores
+PATIENCE = 120_000  # ms; the machine of the tests has two busy cores
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (apt-get install chromium)")
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
     with workplace(tmp_path_factory.mktemp("workplace")) as started, started.api() as api:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while api.get("/entries", params={"project": "demo"}).json()["total"] == 0:
             assert time.monotonic() < deadline, "the demonstration study did not appear"
             time.sleep(0.5)

@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.skipif(unavailable() is not None, reason=str(unavailable())),
     pytest.mark.skipif(not (LAB.parent / ENVIRONMENT).exists(), reason=f"the environment {ENVIRONMENT} is not installed"),
 ]
-PATIENCE, LONG = 60_000, 180_000  # ms
+PATIENCE, LONG = 120_000, 180_000  # ms
 THEMES = "%40jupyterlab%2Fapputils-extension%3Athemes"
 
 
@@ -38,20 +38,16 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
 
 
 def test_from_an_empty_panel_to_a_plan(browser: BrowserContext, place: Workplace, tmp_path: Path) -> None:
-    expect.set_options(timeout=PATIENCE)
     album = Album(tmp_path / "screenshots", "planner-")
     page = browser.new_page()
     page.goto(place.page_url)
-    try:
-        a_stranger_opens_it(page, album)
-        bring_in(page, write_slide(tmp_path / "biopsy.svs"), write_prices(tmp_path / "prices.json"))
-        ask_for_a_plan(page, album)
-        study = the_study(place)
-        look_at_it(page, album, study)
-        take_it_along(page, album, place, study)
-        come_back(page, album, place)
-    finally:
-        expect.set_options(timeout=5000)  # Playwright's own, for the tests after this one
+    a_stranger_opens_it(page, album)
+    bring_in(page, write_slide(tmp_path / "biopsy.svs"), write_prices(tmp_path / "prices.json"))
+    ask_for_a_plan(page, album)
+    study = the_study(place)
+    look_at_it(page, album, study)
+    take_it_along(page, album, place, study)
+    come_back(page, album, place)
 
 
 def home_of(place: Workplace) -> Path:
@@ -175,7 +171,7 @@ def come_back(page: Page, album: Album, place: Workplace) -> None:
     """After a reload the page of the plan is there again, in the dark; the project has become clinical meanwhile, from which
     nothing is downloaded: what is exported lies in the home."""
     layouts = f"{place.lab.url}/lab/api/workspaces/default"
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while "voxelhub-plan-" not in httpx.get(layouts, headers=place.lab.headers).text:
         assert time.monotonic() < until, "Lab did not save its layout"
         time.sleep(0.3)

@@ -22,6 +22,7 @@ from support.chromium import Album, chromium
 from support.lab_server import lab_server
 from support.slides import write_slide
 from support.specs import ENVS, install
+from support.world import until
 from voxelhub_planner.study import Request, study_of_slides
 from voxelhub_planner_widgets import write_page
 
@@ -142,7 +143,10 @@ def test_limits_filter_presets_choose_and_the_impossible_says_what_to_relax(
     expect(page.get_by_role("alert").get_by_role("button")).to_contain_text("Nodes to")  # not one alone: several together
 
 
-def test_five_thousand_plans_follow_a_slider(crowd: dict[str, Any], window: BrowserContext, tmp_path: Path) -> None:
+@pytest.mark.parametrize("times", [pytest.param(1, marks=pytest.mark.slow), 20])  # the figure is of a machine that is not busy
+def test_five_thousand_plans_follow_a_slider(
+    crowd: dict[str, Any], window: BrowserContext, tmp_path: Path, times: int,
+) -> None:
     page = shown(window, crowd, tmp_path)
     expect(page.get_by_text("5,000 of 5,000 plans keep")).to_be_visible()
     devtools = window.new_cdp_session(page)
@@ -157,7 +161,7 @@ def test_five_thousand_plans_follow_a_slider(crowd: dict[str, Any], window: Brow
         taken = page.evaluate(MOVE, [key, MOVES])
         each = (busy_ms() - before) / MOVES
         print(f"{key}: {each:.0f} ms of work a move; by the clock {taken[0]:.0f} at best, {taken[MOVES // 2]:.0f} in the middle")
-        assert each < LIMIT_MS
+        assert each < times * LIMIT_MS
     page.get_by_text("All plans as a table").click()
     expect(page.get_by_text("Page 1 of 100")).to_be_visible()
     page.close()
@@ -179,8 +183,7 @@ def test_the_keyboard_walks_along_the_front_and_chooses(study: dict[str, Any], w
     before = front(page).screenshot()
     front(page).focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(100)
-    assert front(page).screenshot() != before  # the box has turned
+    until(lambda: front(page).screenshot() != before, 60)  # the box has turned
     assert not page.evaluate("""() => [...document.querySelector('.voxelhub-planner-views').shadowRoot.querySelectorAll(
         'button, input, select, canvas[tabindex]')].filter(one => one.offsetParent && !one.ariaLabel && !one.textContent &&
         !one.labels?.length).length"""), "a control has no name"

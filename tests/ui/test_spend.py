@@ -18,7 +18,6 @@ from support.ledger_rows import BUDGETS, PRICES, add_entry
 from support.workplace import Workplace, workplace
 
 pytestmark = pytest.mark.timeout(300)
-LONG = 90_000  # ms
 TODAY = datetime.now(UTC).date().isoformat()
 MONTH = TODAY[:7]
 RUNS = 160  # more than one answer of the service holds
@@ -44,8 +43,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
 
 def test_a_month_for_its_person_and_for_an_owner(browser: BrowserContext, place: Workplace, tmp_path: Path) -> None:
     album = Album(tmp_path / "screenshots", "spend-")
-    browser.set_default_timeout(LONG)
-    expect.set_options(timeout=LONG)
     page = browser.new_page()
     page.goto(place.page_url)
     warned(page)
@@ -58,7 +55,6 @@ def test_a_month_for_its_person_and_for_an_owner(browser: BrowserContext, place:
     saved(page, spend)
     of_a_project(spend)
     another_month(spend)
-    expect.set_options(timeout=5000)
 
 
 def warned(page: Page) -> None:

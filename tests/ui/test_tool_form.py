@@ -19,7 +19,7 @@ from voxelhub_service.database import reading
 from voxelhub_service.models import Project, Run
 
 pytestmark = pytest.mark.skipif(unavailable() is not None, reason=str(unavailable()))
-PATIENCE = 60_000  # ms
+PATIENCE = 120_000  # ms
 ARGUMENTS = {"type": "object", "required": ["steps"], "properties": {
     "sigma": {"type": "number", "title": "Width", "description": "Of the kernel.", "default": 1.5, "minimum": 0, "maximum": 10,
               "x-unit": "mm"},

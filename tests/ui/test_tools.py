@@ -33,7 +33,7 @@ pytestmark = [
     pytest.mark.skipif(unavailable() is not None, reason=str(unavailable())),
     pytest.mark.skipif(not (LAB.parent / ENVIRONMENT).exists(), reason=f"the environment {ENVIRONMENT} is not installed"),
 ]
-PATIENCE, LONG = 90_000, 600_000  # ms
+PATIENCE, LONG = 120_000, 600_000  # ms
 SERIES, BROKEN = 40, 23
 THEMES = "%40jupyterlab%2Fapputils-extension%3Athemes"
 NAME, TITLE = "air-fraction", "Air fraction"
@@ -106,11 +106,9 @@ def browser() -> Iterator[BrowserContext]:
     """No request leaves this machine, and no page has an error."""
     with chromium() as (context, outside):
         context.set_default_timeout(PATIENCE)
-        expect.set_options(timeout=PATIENCE)
         errors: list[str] = []
         context.on("weberror", lambda error: errors.append(str(error.error)))
         yield context
-        expect.set_options(timeout=5000)
         assert outside == [] and errors == []
 
 

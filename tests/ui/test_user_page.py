@@ -272,11 +272,7 @@ def walk(place: Workplace, files: Path) -> Iterator[Walk]:
         page.goto(place.page_url)
         expect(page.get_by_test_id("datasets-panel")).to_be_visible(timeout=PATIENCE)
         page.get_by_test_id("project-chooser").select_option("alpha")
-        expect.set_options(timeout=PATIENCE)
-        try:
-            yield Walk(page, place, files)
-        finally:
-            expect.set_options(timeout=5000)  # Playwright's own, for the tests after this one
+        yield Walk(page, place, files)
         assert outside == [] and errors == []
 
 
