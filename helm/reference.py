@@ -19,67 +19,27 @@ from voxelhub_service.settings import Settings
 ROOT = Path(__file__).resolve().parents[1]
 CHART = ROOT / "helm" / "voxelhub"
 SOURCE = CHART / "values.schema.yaml"
+AFTER = ROOT / "helm" / "after-the-values.md"  # written by hand: secrets, and what zero-to-jupyterhub calls otherwise
+PAGE = ROOT / "docs" / "helm-values.md"
 MADE = "Made by helm/reference.py from helm/voxelhub/values.schema.yaml; tests/helm/test_reference.py compares. Do not edit."
+JSON = {bool: "boolean", int: "integer", str: "string", type(Path()): "string"}
+NAMED = ("properties", "patternProperties")
 # Settings that the chart sets from values of its own, or that mean nothing in a pod.
 OWNED = {
-    "budgets_file", "chart_file", "cluster_cpus", "cluster_idle", "cluster_max", "cluster_memory", "cluster_workers", "cull_every",
-    "cull_timeout", "database_url", "envs_dir", "host", "hub_database_url", "hub_internal_url", "hub_port", "isolation",
+    "budgets_file", "chart_file", "cluster_cpus", "cluster_idle", "cluster_max", "cluster_memory", "cluster_workers",
+    "cull_every", "cull_timeout", "database_url", "envs_dir", "host", "hub_database_url", "hub_internal_url", "hub_port",
+    "isolation",
     "keycloak_internal_url", "keycloak_management_port", "keycloak_port", "keycloak_public_port", "keycloak_public_url",
     "keycloak_realm", "listen", "platform", "port", "prices_file", "profiles_file", "proxy_api_port", "proxy_api_url",
     "proxy_internal_url", "public_url", "service_internal_url", "service_port", "state_dir", "tls_cert", "tls_key",
 }
-# Value of zero-to-jupyterhub -> what it is here. Those of the same name are not listed.
-UPSTREAM = (
-    ("`hub.config.KubeSpawner`, `singleuser.profileList`", "`profiles` and `hub.config.VoxelHubKubeSpawner`; a profile has its price, "
-     "GPUs, groups and image. `kubespawner_override` and `profile_options` do not exist."),
-    ("`singleuser.{cpu,memory}.{guarantee,limit}`, `singleuser.extraResource`", "`cpu`, `memory` and `gpu` of a profile"),
-    ("`singleuser.storage.type`, `.static`, `.extraVolumes`", "homes are claims of their own; projects come read-only by themselves"),
-    ("`singleuser.networkPolicy.egressAllowRules`", "`projects.<name>.network`: the preset of a project; `singleuser.networkPolicy.egress`"),
-    ("`singleuser.cloudMetadata`", "closed by NetworkPolicy, always"),
-    ("`singleuser.{cmd,uid,fsGid,lifecycleHooks,initContainers,extraContainers}`", "fixed: a server is of one shape, and *restricted*"),
-    ("`hub.existingSecret`, `proxy.secretToken`, `hub.cookieSecret`", "`existingSecret`: one Secret for everything"),
-    ("`hub.services`, `hub.loadRoles`", "`hub.extraConfig`"),
-    ("`hub.db.{type,upgrade,password}`", "`hub.db.url` and `hub.db.existingSecret`; the database is upgraded at the start"),
-    ("`hub.baseUrl`", "does not exist: VoxelHub has a host of its own"),
-    ("`hub.{allowNamedServers,namedServerLimitPerUser}`", "`limits.serversPerUser`"),
-    ("`hub.authenticatePrometheus`", "the hub asks for a token: `metrics-token` of the Secret"),
-    ("`proxy.chp.*`, `proxy.traefik.*`", "`proxy.*`; there is no second proxy"),
-    ("`proxy.https.{letsencrypt,manual}`", "`proxy.https.type: secret` with a Secret of cert-manager or your own"),
-    ("`cull.{users,maxAge,adminUsers,removeNamedServers,concurrency}`", "do not exist: a server says itself when it is idle"),
-    ("`prePuller`, `scheduling.{userScheduler,userPlaceholder}`", "do not exist: put images on the nodes by what your cluster has for it"),
-    ("`scheduling.podPriority`", "`singleuser.podPriorityClassName`, `scheduling.corePods.priorityClassName`: classes that you made"),
-    ("`custom`, `extraFiles`", "do not exist"),
-    ("`<component>.networkPolicy.enabled`", "always on"),
-    ("`<component>.pdb`", "always there, with `maxUnavailable: 1`"),
-)
-SECRETS = (
-    ("`hub-cookie-secret`, `hub-crypt-key`", "hub", "sessions; tokens in its database. 64 hexadecimal digits each"),
-    ("`proxy-token`", "hub, proxy", "the proxy's API"),
-    ("`service-hub-token`", "hub, service", "the hub's API, for the service"),
-    ("`culler-hub-token`", "hub", "the hub's API, for the culler"),
-    ("`events-token`", "hub, service", "the service's API, for the hub"),
-    ("`metrics-token`", "hub, service", "whoever scrapes figures"),
-    ("`oidc-client-secret`", "hub", "Keycloak's client `voxelhub-hub`"),
-    ("`directory-client-secret`", "hub", "Keycloak's client `voxelhub-directory`"),
-    ("`api-client-secret`", "service", "Keycloak's client `voxelhub-api`"),
-    ("`audit-key`, `audit-signing-key`, `deid-key`, `provenance-key`, `vault-key`", "service",
-     "64 hexadecimal digits each. **Keep a copy**: without them the audit log cannot be checked, and pseudonyms and credentials are lost"),
-    ("`database-password`, `hub-database-password`", "service; hub", "only with a PostgreSQL"),
-    ("`postgres-password`", "postgresql", "only with the bundled one"),
-    ("`keycloak-admin-password`, `keycloak-db-password`", "keycloak; hub", "only with the bundled one"),
-)
 
 
 def source() -> dict[str, Any]:
     document: dict[str, Any] = yaml.safe_load(SOURCE.read_text())
-    known = sorted({f.name for f in fields(Settings)} - OWNED)
-    document["properties"]["settings"]["propertyNames"]["enum"] = known
+    document["properties"]["settings"]["properties"] = {
+        f.name: {"type": JSON[type(f.default)]} for f in sorted(fields(Settings), key=lambda f: f.name) if f.name not in OWNED}
     return document
-
-
-def default_of(node: Mapping[str, Any]) -> Any:
-    """A value's own default, or the mapping of its parts'."""
-    return node["default"] if "default" in node else {key: default_of(part) for key, part in node["properties"].items()}
 
 
 def schema_json() -> str:
@@ -90,7 +50,7 @@ def schema_json() -> str:
 
 def _stripped(node: Any) -> Any:
     if isinstance(node, dict):
-        return {key: ({name: _stripped(part) for name, part in value.items()} if key == "properties" else _stripped(value))
+        return {key: ({name: _stripped(part) for name, part in value.items()} if key in NAMED else _stripped(value))
                 for key, value in node.items() if key not in {"description", "examples", "default", "x-upstream"}}
     return [_stripped(part) for part in node] if isinstance(node, list) else node
 
@@ -129,25 +89,21 @@ def page() -> str:
     document = source()
     return "\n".join([
         f"<!-- {MADE} -->", "# Values of the Helm chart", "",
-        "What to do with them: [kubernetes.md](kubernetes.md). A value that is not here stops the install, and so does one of the wrong kind.", "",
+        "What to do with them: [kubernetes.md](kubernetes.md). A value that is not here stops the install, "
+        "and so does one of the wrong kind.", "",
         *_table(("value", "type", "default", "meaning"), _rows(document["properties"], "")), "",
         "## Settings", "", "`settings` takes these; what they mean is in [settings.md](settings.md): "
-        + ", ".join(f"`{name}`" for name in document["properties"]["settings"]["propertyNames"]["enum"]) + ".", "",
+        + ", ".join(f"`{name}`" for name in document["properties"]["settings"]["properties"]) + ".", "",
         "## A profile", "",
-        *_table(("key", "type", "meaning"), ((f"`{name}`", _type(part), _meaning(part)) for name, part in _profile(document))), "",
-        "## Secrets", "", "Keys of the Secret `voxelhub-secrets`, which the first install fills, or of your `existingSecret`. A pod gets "
-        "only its own. Each is read when a pod starts: after a change, restart the pod.", "",
-        *_table(("key", "read by", "for"), SECRETS), "",
-        "## Coming from zero-to-jupyterhub", "",
-        "Names and meanings are the same where a value is in both. These differ:", "",
-        *_table(("in zero-to-jupyterhub", "here"), UPSTREAM), "",
+        *_table(("key", "type", "meaning"), _profile(document)), "",
+        AFTER.read_text(),
     ])
 
 
-def _profile(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _profile(document: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     for name, part in document["properties"]["profiles"]["properties"]["profiles"]["items"]["properties"].items():
-        yield name, part
-        yield from ((f"{name}.{key}", inner) for key, inner in part.get("properties", {}).items())
+        inner = ((f"{name}.{key}", inner) for key, inner in part.get("properties", {}).items())
+        yield from ((f"`{key}`", _type(node), _meaning(node)) for key, node in [(name, part), *inner])
 
 
 def _rows(properties: Mapping[str, Any], above: str) -> Iterator[tuple[str, ...]]:
@@ -179,7 +135,8 @@ def _type(node: Mapping[str, Any]) -> str:
         return ", ".join(f"`{choice}`" for choice in node["enum"])
     if node.get("pattern", "").endswith("[MGTP])?$"):
         return "quantity"
-    names = {"string": "text", "boolean": "true or false", "integer": "whole number", "number": "number", "object": "map", "array": "list"}
+    names = {"string": "text", "boolean": "true or false", "integer": "whole number", "number": "number", "object": "map",
+             "array": "list"}
     kinds = node["type"] if isinstance(node["type"], list) else [node["type"]]
     return " or ".join(names[kind] for kind in kinds)
 
@@ -190,7 +147,7 @@ def _table(head: tuple[str, ...], rows: Any) -> list[str]:
 
 
 def made() -> dict[Path, str]:
-    return {CHART / "values.schema.json": schema_json(), CHART / "values.yaml": values_yaml(), ROOT / "docs/helm-values.md": page()}
+    return {CHART / "values.schema.json": schema_json(), CHART / "values.yaml": values_yaml(), PAGE: page()}
 
 
 def main(arguments: list[str]) -> int:

@@ -16,7 +16,7 @@ sys.path.insert(0, str(HERE))
 from support.installation import ENVS, Installation  # noqa: E402
 
 STAGES = [
-    "spawner", "planner", "deid", "kernels", "tools", "service", "lab", "hub", "ui", "faults", "kubernetes", "benchmarks",
+    "spawner", "planner", "deid", "kernels", "tools", "service", "lab", "hub", "helm", "ui", "faults", "kubernetes", "benchmarks",
     "fresh",
 ]
 LONGEST = "test_kills.py"  # begins its stage, so that the other files run beside it and not before it

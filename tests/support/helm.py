@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from .installation import ENVS, ROOT
 
 CHART = ROOT / "helm" / "voxelhub"
 Manifest = dict[str, Any]
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # The least that an administrator must say.
 LEAST = {"publicUrl": "https://vre.example.org", "keycloak": {"url": "https://login.example.org"}}
 EVALUATION = CHART / "values-evaluation.yaml"
@@ -52,9 +54,15 @@ def helm(
 
 def render(values: Mapping[str, Any] | None = None, *arguments: str, files: Sequence[Path] = ()) -> list[Manifest]:
     """The chart's objects for these values, in the namespace `vre`."""
-    done = helm("template", "voxelhub", str(CHART), "--namespace", "vre", *arguments, values=values, files=files)
+    text = _rendered(json.dumps(values), arguments, tuple(files))
+    return [document for document in yaml.load_all(text, LOADER) if document]
+
+
+@functools.cache
+def _rendered(values: str, arguments: tuple[str, ...], files: tuple[Path, ...]) -> str:
+    done = helm("template", "voxelhub", str(CHART), "--namespace", "vre", *arguments, values=json.loads(values), files=files)
     assert done.returncode == 0, done.stderr
-    return [document for document in yaml.safe_load_all(done.stdout) if document]
+    return done.stdout
 
 
 def refusal(values: Mapping[str, Any], files: Sequence[Path] = ()) -> str:

@@ -9,20 +9,25 @@
 {{- with .Values.hub.subdomainHost -}}
 {{- $config = merge (dict "JupyterHub" (dict "subdomain_host" (include "voxelhub.publicUrl" $))) $config -}}
 {{- end -}}
-release: { name: {{ .Release.Name }}, namespace: {{ .Release.Namespace }} }
+release:
+  name: {{ .Release.Name | quote }}
+  namespace: {{ .Release.Namespace | quote }}
+  version: {{ .Chart.AppVersion | quote }}
+  chart: {{ include "voxelhub.chartLabel" . | quote }}
 singleuser:
   image:
     name: {{ include "voxelhub.imageName" (list . $user.image) }}
     tag: {{ include "voxelhub.imageTag" (list . $user.image) | quote }}
     pullPolicy: {{ .Values.imagePullPolicy }}
     pullSecrets: {{ toJson .Values.imagePullSecrets }}
-  startTimeout: {{ $user.startTimeout }}
+  guarantee: {{ toJson $user.guarantee }}
+  startTimeout: {{ toJson $user.startTimeout }}
   extraEnv: {{ toJson $user.extraEnv }}
   nodeSelector: {{ toJson $selector }}
   extraTolerations: {{ toJson $user.extraTolerations }}
   podPriorityClassName: {{ $user.podPriorityClassName | quote }}
   storage:
-    capacity: {{ $user.storage.capacity }}
+    capacity: {{ $user.storage.capacity | quote }}
     storageClass: {{ $user.storage.dynamic.storageClass | quote }}
     accessModes: {{ toJson $user.storage.dynamic.storageAccessModes }}
     state:
@@ -36,7 +41,7 @@ limits: {{ toJson .Values.limits }}
 hub:
   config: {{ toJson $config }}
   extraConfig: {{ toJson .Values.hub.extraConfig }}
-  concurrentSpawnLimit: {{ .Values.hub.concurrentSpawnLimit }}
-  activeServerLimit: {{ .Values.hub.activeServerLimit }}
+  concurrentSpawnLimit: {{ toJson .Values.hub.concurrentSpawnLimit }}
+  activeServerLimit: {{ toJson .Values.hub.activeServerLimit }}
 cull: {{ toJson .Values.cull }}
 {{- end }}

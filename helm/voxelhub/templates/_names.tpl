@@ -7,7 +7,11 @@
 app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 app.kubernetes.io/part-of: voxelhub
 app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
-helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
+helm.sh/chart: {{ include "voxelhub.chartLabel" $root }}
+{{- end }}
+
+{{- define "voxelhub.chartLabel" -}}
+{{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 
 {{/* The labels that never change, by which a component's pods are found. Call with (list . "component"). */}}

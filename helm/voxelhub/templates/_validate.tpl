@@ -29,8 +29,8 @@
 {{- if and $keycloak.url (not (regexMatch "^https://[^/]+" $keycloak.url)) -}}
 {{- fail (printf "keycloak.url is %q: browsers must reach Keycloak by https://." $keycloak.url) -}}
 {{- end -}}
-{{- if and $keycloak.internalUrl (not (regexMatch "^https?://[^/]+" $keycloak.internalUrl)) -}}
-{{- fail (printf "keycloak.internalUrl is %q: write http:// or https:// and a host, or leave it empty." $keycloak.internalUrl) -}}
+{{- if and $keycloak.internalUrl (not (regexMatch "^https?://[^/]+/?$" $keycloak.internalUrl)) -}}
+{{- fail (printf "keycloak.internalUrl is %q: write http:// or https://, the host and its port, no more, or leave it empty." $keycloak.internalUrl) -}}
 {{- end -}}
 {{- $bundled := $keycloak.bundled -}}
 {{- if $bundled.enabled -}}
