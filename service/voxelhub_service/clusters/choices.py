@@ -20,6 +20,7 @@ from .processes import KERNELS
 from .sharing import Room
 
 ENVIRONMENTS = ("imaging", "imaging-torch")  # those of notebook kernels; the first one is the default
+NO_CLUSTERS = "On Kubernetes there are no Dask clusters yet: they need the operator of Dask, which comes with the next version."
 MEMORY_SHARE = 0.5  # of the machine's
 CPU_SHARE = 2.0  # workers wait for data and for each other
 
@@ -83,6 +84,8 @@ def default_kind(settings: Settings, prices: PriceList) -> WorkerKind | None:
 
 def unavailable(settings: Settings, prices: PriceList) -> str:
     """Why no cluster can be made here, or ""."""
+    if settings.on_kubernetes:
+        return NO_CLUSTERS
     if not environments(settings):
         command = f"python3 hub_config/bootstrap.py {ENVIRONMENTS[0]}"
         return f"No environment with Dask is installed here. An administrator installs one with `{command}`."

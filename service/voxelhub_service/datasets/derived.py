@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -21,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from voxelhub_sandbox import landlock
 from voxelhub_sandbox.bubblewrap import Sandbox, bwrap_command, unavailable
 from voxelhub_sandbox.devices import shield_devices
 
@@ -94,17 +96,25 @@ def _convert(context: Context, inputs: Path, outputs: Path) -> None:
     program = environment / "bin" / "dcm2niix"
     if not program.is_file():
         raise Problem(503, "no_converter", "Previews of DICOM are not installed here.", "An administrator runs the set-up again.")
+    environ = {"PATH": f"{environment}/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
     options = ["-b", "n", "-z", "n", "-i", "n", "-m", "2", "-f", "volume_%s", "-o"]
-    if context.settings.isolation:
+    if context.settings.sandboxes:
         if (reason := unavailable()) is not None:
             raise Problem(503, "no_sandbox", reason, "")
         sandbox = Sandbox(
             read_only=[(inputs, "/in"), (environment, str(environment))], read_write=[(outputs, "/out")],
-            environ={"PATH": f"{environment}/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}, cwd="/out", hostname="preview",
+            environ=environ, cwd="/out", hostname="preview",
         )
         command = bwrap_command(sandbox, [*LIMITED, str(program), *options, "/out", "/in"])
     else:
         command = [*LIMITED, str(program), *options, str(outputs), str(inputs)]
+
+    def in_child() -> None:
+        if context.settings.sandboxes:
+            shield_devices()
+        elif context.settings.on_kubernetes:
+            landlock.confine([environment, Path(sys.base_prefix), inputs], [outputs])
+
     try:
         subprocess.run(
             command,
@@ -113,7 +123,8 @@ def _convert(context: Context, inputs: Path, outputs: Path) -> None:
             stderr=subprocess.DEVNULL,
             timeout=TIME_LIMIT,
             start_new_session=True,
-            preexec_fn=shield_devices if context.settings.isolation else None,
+            env=environ,
+            preexec_fn=in_child,
         )
     except subprocess.TimeoutExpired:
         raise invalid("preview_too_slow", "This series takes too long to be shown as a volume.",

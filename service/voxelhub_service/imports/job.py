@@ -75,8 +75,8 @@ class Job:
             seen.append(projects)
         if text:
             seen.append(settings.envs_dir / "ocr")
-        return Bench(tuple(seen), (self.work,), hello, settings.door_memory, settings.isolation,
-                     max(settings.archive_max_bytes, self.room, 1024**3))
+        return Bench(tuple(seen), (self.work,), hello, settings.door_memory, settings.sandboxes,
+                     max(settings.archive_max_bytes, self.room, 1024**3), settings.on_kubernetes)
 
 
 def read_job(context: Context, run_id: str) -> Job:

@@ -11,9 +11,11 @@ import os
 import queue
 import resource
 import select
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -23,6 +25,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from voxelhub_sandbox import landlock
 from voxelhub_sandbox.bubblewrap import Sandbox, bwrap_command
 from voxelhub_sandbox.devices import shield_devices
 
@@ -49,6 +52,7 @@ class Bench:
     memory: int  # bytes
     isolation: bool
     largest: int  # bytes of one file that it may write
+    landlock: bool = False  # in the place of isolation, where that cannot be
 
 
 class WorkerDied(Exception):
@@ -62,6 +66,7 @@ class Worker:
         self._bench = bench
         self._process: subprocess.Popen[bytes] | None = None
         self._buffer = b""
+        self._scratch: Path | None = None  # its /tmp, where the sandbox gives it none
 
     def ask(self, request: Request, seconds: float) -> Answer:
         """Raises WorkerDied; the next call starts a new process. Problem, where none can be started: no file's fault."""
@@ -80,6 +85,11 @@ class Worker:
         process, self._process, self._buffer = self._process, None, b""
         if process is None:
             return
+        self._kill(process)
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _kill(self, process: subprocess.Popen[bytes]) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         for pipe in (process.stdin, process.stdout):
@@ -100,6 +110,8 @@ class Worker:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         bench, parent = self._bench, os.getpid()
+        self._scratch = Path(tempfile.mkdtemp(prefix="voxelhub-door-")) if bench.landlock else None
+        places = [Path(sys.prefix), Path(sys.base_prefix), SOURCES, *bench.read_only]
 
         def in_child() -> None:
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -110,6 +122,8 @@ class Worker:
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             if bench.isolation:
                 shield_devices()
+            if self._scratch is not None:
+                landlock.confine(places, [self._scratch, *bench.read_write])
 
         self._process = subprocess.Popen(
             self._command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/",
@@ -117,7 +131,8 @@ class Worker:
         return self._process
 
     def _environ(self) -> dict[str, str]:
-        return {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1",  # noqa: S108
+        own = "/tmp" if self._scratch is None else str(self._scratch)  # noqa: S108
+        return {"PATH": "/usr/bin:/bin", "HOME": own, "TMPDIR": own, "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1",
                 "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
     def _command(self) -> list[str]:

@@ -20,6 +20,7 @@ from ..policy.authorize import decide, require
 from ..projects.quota import human, reserve_each
 from ..projects.store import project_by_name
 from ..tools import catalogue
+from ..tools.environments import NO_RUNS
 from ..tools.manifest import ArgumentError, Manifest
 from ..tools.matching import Selected, check
 from .endings import tell
@@ -83,6 +84,8 @@ def make_recipe(
     assert target is not None
     if priority > 0:
         require(actor, "run.prioritise", target)
+    if context.settings.on_kubernetes:
+        raise conflict("no_runs_on_kubernetes", NO_RUNS, "Do it in a notebook until then.")
     offer = (catalogue.again(context, session, actor, tool, version or "", digest) if digest
              else catalogue.wanted(context, session, actor, tool, version))
     _keep_unreviewed_inside(offer, target, actor)

@@ -12,6 +12,8 @@ from ..settings import Settings
 from .manifest import Manifest
 from .registry import default_folder
 
+NO_RUNS = "On Kubernetes no tool runs yet: each run needs a Job of its own, which comes with the next version."
+
 
 def own_environment(manifest: Manifest) -> str:
     """`tool-<name>-<first 12 digits of the lock's SHA-256>`; "" without a lock that can be read."""
@@ -40,6 +42,8 @@ def installed(settings: Settings, manifest: Manifest) -> bool:
 
 def missing(settings: Settings, manifest: Manifest) -> str:
     """"" where the environment is there, else what an administrator does about it."""
+    if settings.on_kubernetes:
+        return NO_RUNS
     folder = environment_of(settings, manifest)
     if (folder / "bin").is_dir():
         return ""
