@@ -7,7 +7,7 @@ NPM = PATH="$(abspath $(ENVS))/core/bin:$$PATH" npm
 TOOLS = tool-base tool-dicom-to-nifti tool-fastq-qc tool-notebook tool-plan-slides tool-radiomics-ibsi tool-segment-otsu
 RUNTIME = core lab imaging $(TOOLS) ocr keycloak proxy plannerviews labextension kernelspecs bytecode
 PACKAGES = hub_config/voxelhub_hub spawner/voxelhub_spawner spawner/voxelhub_sandbox service/voxelhub_service \
-	extensions/lab/voxelhub_lab extensions/planner/voxelhub_planner extensions/planner/voxelhub_planner_widgets kernels/voxelhub tools/adapter/voxelhub_tool
+	extensions/lab/voxelhub_lab extensions/planner/voxelhub_planner extensions/planner/voxelhub_planner_widgets kernels/voxelhub tools/adapter/voxelhub_tool helm/reference.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up test-setup test check types bench planner-table soak fresh bundle images kernel-torch clean

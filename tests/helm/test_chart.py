@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import re
+import tarfile
 import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
@@ -17,7 +18,7 @@ import yaml
 from support.helm import CHART, EVALUATION, LEAST, PILOT, Manifest, containers, environ, helm, of_kind, pods, render
 from support.installation import ROOT
 from voxelhub_hub import chart as hub_chart
-from voxelhub_service.secrets import NAMES
+from voxelhub_service.secrets import NAMES, OF_HUB, OF_REALM, OF_SERVICE
 from voxelhub_service.settings import NOT_SETTINGS, Settings, load_settings
 from voxelhub_spawner.kube_chart import read_chart
 
@@ -177,17 +178,14 @@ def secrets_of(manifests: list[Manifest], pod: str) -> dict[str, set[str]]:
     return found
 
 
-HUB = {"hub-cookie-secret", "hub-crypt-key", "proxy-token", "service-hub-token", "culler-hub-token", "metrics-token",
-       "events-token"}
-SERVICE = {"audit-key", "audit-signing-key", "deid-key", "provenance-key", "vault-key", "service-hub-token", "events-token",
-           "metrics-token"}
 REALM = {"oidc-client-secret", "directory-client-secret"}
+HUB, SERVICE = set(OF_HUB) - REALM, set(OF_SERVICE) - {"api-client-secret"}
 
 
 def test_a_pod_gets_its_own_secrets_and_no_others() -> None:
     main, evaluation = "voxelhub-secrets", render(PUBLIC, files=[EVALUATION])
     assert {pod: secrets_of(evaluation, pod).get(main) for pod in pods(evaluation)} == {
-        "hub": HUB | REALM | {"hub-database-password", "keycloak-admin-password", "api-client-secret"},
+        "hub": HUB | set(OF_REALM) | {"hub-database-password"},
         "voxelhub-service": SERVICE | {"api-client-secret", "database-password"},
         "proxy": {"proxy-token"}, "keycloak": {"keycloak-admin-password", "keycloak-db-password"},
         "postgresql": {"database-password", "hub-database-password", "postgres-password"},
@@ -282,12 +280,13 @@ def test_no_address_outside_is_written_into_the_chart() -> None:
     assert images and all(image.startswith("r.invalid/voxelhub-") for image in images)
 
 
-def test_volumes_and_secrets_stay_when_the_release_goes() -> None:
+def test_volumes_secrets_and_the_closed_door_stay_when_the_release_goes() -> None:
     manifests = render(PUBLIC, files=[EVALUATION])
     kept = {(m["kind"], m["metadata"]["name"]) for m in manifests
             if m["metadata"].get("annotations", {}).get("helm.sh/resource-policy") == "keep"}
-    assert kept == {("Secret", "voxelhub-secrets"), *(("PersistentVolumeClaim", name) for name in (
-        "hub-state", "voxelhub-state", "keycloak-data", "postgresql-data"))}
+    volumes = ("hub-state", "voxelhub-state", "keycloak-data", "postgresql-data")
+    assert kept == {("Secret", "voxelhub-secrets"), ("NetworkPolicy", "default-deny"),
+                    *(("PersistentVolumeClaim", name) for name in volumes)}
 
 
 def test_each_part_may_be_moved_to_another_node() -> None:
@@ -305,3 +304,20 @@ def test_a_changed_profile_starts_the_hub_again_and_only_the_hub() -> None:
 
     before, after = templates(1), templates(2)
     assert [name for name in before if before[name] != after[name]] == ["hub"]
+
+
+def test_one_archive_is_the_whole_chart(tmp_path: Path) -> None:
+    """No chart of somebody else is fetched, and an administrator finds the values files in it."""
+    assert helm("package", str(CHART), "--destination", str(tmp_path)).returncode == 0
+    (archive,) = tmp_path.iterdir()
+    with tarfile.open(archive) as tar:
+        names = {name.removeprefix("voxelhub/") for name in tar.getnames()}
+    assert {"values.yaml", "values.schema.json", "values-pilot.yaml", "values-evaluation.yaml"} <= names
+    assert not [name for name in names if name.startswith("charts/") or name == "Chart.lock"]
+    done = helm("template", "voxelhub", str(archive), "--namespace", "vre", files=[EVERYTHING])
+    packed = [document for document in yaml.safe_load_all(done.stdout) if document]
+
+    def plain(manifests: list[Manifest]) -> list[Manifest]:
+        return [m for m in manifests if m["kind"] != "Secret"]
+
+    assert plain(packed) == plain(render(None, files=[EVERYTHING]))
