@@ -4,16 +4,17 @@ BOOTSTRAP = $(PYTHON) hub_config/bootstrap.py
 ENVS = $(or $(VOXELHUB_ENVS_DIR),.envs)
 TEST = $(ENVS)/test/bin
 NPM = PATH="$(abspath $(ENVS))/core/bin:$$PATH" npm
+KUBERNETES = env PYTHONPATH=tests/kubernetes $(TEST)/python -m cluster
 TOOLS = tool-base tool-dicom-to-nifti tool-fastq-qc tool-notebook tool-plan-slides tool-radiomics-ibsi tool-segment-otsu
 RUNTIME = core lab imaging $(TOOLS) ocr keycloak proxy plannerviews labextension kernelspecs bytecode
 PACKAGES = hub_config/voxelhub_hub spawner/voxelhub_spawner spawner/voxelhub_sandbox service/voxelhub_service \
 	extensions/lab/voxelhub_lab extensions/planner/voxelhub_planner extensions/planner/voxelhub_planner_widgets kernels/voxelhub tools/adapter/voxelhub_tool helm/reference.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test-setup test check types bench planner-table soak fresh bundle images kernel-torch clean
+.PHONY: help setup up test-setup test check types bench planner-table kubernetes-setup kubernetes test-kubernetes soak fresh bundle images kernel-torch clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup:
 	@$(BOOTSTRAP) $(RUNTIME)
@@ -43,6 +44,17 @@ bench: test-setup ## the measurements of docs/measured
 planner-table: ## the planner beside the paper's method and other solvers: docs/measured/planner.md
 	@$(BOOTSTRAP) planner-bench
 	@OMP_NUM_THREADS=1 $(ENVS)/planner-bench/bin/python tests/benchmarks/planner_table.py $(TABLE)
+
+kubernetes-setup:
+	@$(BOOTSTRAP) core test helm
+	@sh tests/kubernetes/system_packages.sh
+	@$(KUBERNETES) build
+
+kubernetes: kubernetes-setup ## a Kubernetes of one node for the tests; prints its KUBECONFIG, Ctrl-C ends it
+	@exec $(KUBERNETES)
+
+test-kubernetes: kubernetes-setup ## tests/kubernetes, on a cluster of their own or on that of KUBECONFIG
+	@$(TEST)/python -m pytest -m kubernetes --timeout 1800 tests/kubernetes $(PYTEST)
 
 soak: test-setup ## the long runs: kill storms, fuzzing, scale
 	@$(TEST)/python -m pytest -m slow --timeout 7200 -s $(PYTEST)

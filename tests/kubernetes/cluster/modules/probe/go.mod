@@ -1,0 +1,3 @@
+module voxelhub.test/probe
+
+go 1.25.0

@@ -1,0 +1,68 @@
+"""One real cluster per session for the tests that ask for it: our own, or that of KUBECONFIG."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from cluster import requirements
+from cluster.client import Client
+from cluster.running import Cluster, attached
+from cluster.space import Space
+
+RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
+running: list[Client] = []
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Client]:
+    """`Cluster` when it is ours, with what can be done to a node; else `Client`."""
+    if given := os.environ.get("KUBECONFIG"):
+        client = attached(Path(given))
+        running.append(client)
+        yield client
+        return
+    if reason := requirements.unavailable():
+        pytest.skip(f"No cluster: {reason}")
+    with Cluster() as started:
+        running.append(started)
+        yield started
+
+
+@pytest.fixture
+def node(cluster: Client) -> Cluster:
+    """Our own cluster, for the tests that load images or break programs."""
+    if not isinstance(cluster, Cluster):
+        pytest.skip("The cluster of KUBECONFIG is not one of the tests' own, so its node is not touched.")
+    return cluster
+
+
+@pytest.fixture
+def namespace(cluster: Client, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A new one in which only *restricted* pods may run, gone afterwards with its volumes."""
+    name = re.sub(r"[^a-z0-9]+", "-", f"{request.node.name}-{os.getpid()}".lower())[-63:].strip("-")
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}})
+    yield name
+    cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def space(cluster: Client, namespace: str) -> Space:
+    return Space(cluster, namespace)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
+    """A failure comes with what the cluster says, before the namespace is gone."""
+    outcome: Any = yield
+    report = outcome.get_result()
+    if report.failed and running and "cluster" in getattr(item, "fixturenames", ()):
+        report.sections.append(("cluster", running[0].story()))
