@@ -47,6 +47,7 @@ def configure(c: Any, settings: Settings) -> None:
     audit = shared.audit_client(settings)
     hub(c, settings, document)
     shared.services(c, settings, settings.proxy_internal_url.rstrip("/"), cull=settings.cull_timeout > 0)
+    let_service_see_mounts(c)
     shared.authenticator(c, settings, audit)
     spawner(c, settings, audit, document)
     chart.pass_through(c, document)
@@ -99,6 +100,12 @@ def hub(c: Any, settings: Settings, document: Mapping[str, Any]) -> None:
     c.JupyterHub.cleanup_servers = False
     c.JupyterHub.concurrent_spawn_limit = chart.number(document, "hub", "concurrentSpawnLimit", 64)
     c.JupyterHub.active_server_limit = chart.number(document, "hub", "activeServerLimit", 0)
+
+
+def let_service_see_mounts(c: Any) -> None:
+    """The token of a server that may talk outward reaches what it mounts, no more (identity/hub.py): that is in its state."""
+    (role,) = (role for role in c.JupyterHub.load_roles if role["name"] == "voxelhub-service")
+    role["scopes"] = [*role["scopes"], "admin:server_state"]
 
 
 def spawner(c: Any, settings: Settings, audit: AuditClient, document: Mapping[str, Any]) -> None:

@@ -85,6 +85,11 @@ def test_the_chart_has_the_last_word_and_extra_code_the_very_last(tmp_path: Path
     assert c.KubeSpawner.extra_annotations == {"site": "yes"}
 
 
+def test_the_service_alone_sees_what_a_server_mounts(pod: HubPod) -> None:
+    roles = {role["name"]: role["scopes"] for role in configured(pod).JupyterHub.load_roles}
+    assert {name for name, scopes in roles.items() if "admin:server_state" in scopes} == {"voxelhub-service"}
+
+
 def test_with_subdomains_scripts_still_find_the_api(tmp_path: Path) -> None:
     hub = {"config": {"JupyterHub": {"subdomain_host": "https://hub.example.org"}}}
     pod = HubPod(tmp_path, chart(hub=hub))

@@ -10,6 +10,7 @@ import jwt
 import pytest
 from starlette.testclient import TestClient
 from support.service import ALICE, TableIdentity, make_test_context
+from support.world import add_project, add_version
 from voxelhub_service.api.app import create_app
 from voxelhub_service.api.gate import PREFIX
 from voxelhub_service.database import reading
@@ -42,7 +43,8 @@ class Hub:
 
 def _client(tmp_path, hub: Hub | None) -> tuple[TestClient, Any]:
     context = make_test_context(tmp_path)
-    actors = {"hub-token": ALICE, "a.b.c": Actor("alice", ALICE.groups, "keycloak")}
+    actors = {"hub-token": ALICE, "a.b.c": Actor("alice", ALICE.groups, "keycloak"),
+              "of-server": Actor("alice", ALICE.groups, server="", within=frozenset({"demo"}))}
     return TestClient(create_app(context, TableIdentity(actors), hub), base_url=f"http://testserver{PREFIX}"), context  # type: ignore[arg-type]
 
 
@@ -115,3 +117,25 @@ def test_a_token_that_now_stands_for_another_gets_nothing(tmp_path):
 def test_without_a_hub_it_says_so(tmp_path):
     client, _ = _client(tmp_path, None)
     assert (_post(client).status_code, _post(client).headers["retry-after"]) == (503, "5")
+
+
+def test_a_server_of_a_project_gets_none(tmp_path):
+    hub = Hub({"access_token": keycloak_token()})
+    answer = _post(_client(tmp_path, hub)[0], "of-server")
+    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden") and hub.asked == []
+    assert "your other projects too" in answer.json()["detail"]
+
+
+def test_a_server_of_a_project_sees_no_other(tmp_path):
+    """Of its person's own projects; they answer like what does not exist."""
+    client, context = _client(tmp_path, None)
+    entries = {name: add_version(context, add_project(context, name), "data", {
+        "t.csv": ("table", "table", "csv", {"t.csv": b"a\n"})})["t.csv"] for name in ("demo", "alpha")}
+    for token, seen in (("hub-token", {"demo", "alpha", "home-alice"}), ("of-server", {"demo"})):
+        headers = {"Authorization": f"token {token}"}
+        assert {one["name"] for one in client.get("/me", headers=headers).json()["projects"]} == seen
+        for name, entry in entries.items():
+            known = client.get(f"/entries/{entry}/content", headers=headers).status_code
+            body = {"project": name, "title": "x", "files": [{"path": "a", "size": 1}]}
+            made = client.post("/uploads", json=body, headers=headers).status_code
+            assert (known, made) == ((200, 201) if name in seen else (404, 404)), (token, name)

@@ -109,3 +109,25 @@ async def test_memory_is_bounded(hub):
 
 def test_a_credential_never_shows_its_token():
     assert "good" not in repr(Credential("good"))
+
+
+NAMED = {"kind": "user", "name": "alice", "scopes": [ACCESS, "access:servers!server=alice/"]}
+
+
+@pytest.mark.parametrize(("server", "reached"), [
+    ({"user_options": {"profile": "small"}, "state": {"projects": ["demo"]}}, {"home-alice", "demo", "web"}),
+    ({"user_options": {"project": ""}, "state": {"projects": ["demo"]}}, {"home-alice", "demo", "web"}),
+    ({"user_options": {"project": "web"}, "state": {"projects": ["web"]}}, {"web"}),
+    ({"user_options": {"project": "web"}, "state": {"projects": ["web", "other"]}}, {"web"}),  # no group, no project
+    ({"user_options": {"project": "web"}, "state": {"projects": []}}, set()),
+    ({"user_options": {"project": "web"}, "state": None}, set()),
+    ({"user_options": {"project": "web"}}, set()),
+])
+async def test_a_server_of_a_project_reaches_what_it_mounts(hub, server, reached):
+    hub.whose["of-server"] = NAMED
+    hub.groups["alice"] = ["/voxelhub-users", "/projects/demo", "/projects/web/owners"]
+    hub.servers["alice"] = {"": server, "other": {"user_options": {}}}
+    actor = await _identity(hub).actor_of(Credential("of-server"))
+    assert set(actor.project_roles) == reached and actor.server == ""
+    own = await _identity(hub).actor_of(Credential("good"))
+    assert set(own.project_roles) == {"home-alice", "demo", "web"}, "a person's own token is of no server"

@@ -31,6 +31,7 @@ class Hub:
     def __init__(self) -> None:
         self.whose: dict[str, dict[str, Any]] = {}
         self.groups: dict[str, Any] = {}
+        self.servers: dict[str, dict[str, Any]] = {}
         self.asked: list[str] = []
         self.status = 200
         self.port = 0
@@ -52,7 +53,8 @@ class Hub:
             if name not in self.groups:
                 return JSONResponse({"status": 404}, 404)
             groups = self.groups[name]
-            return JSONResponse({"name": name, **({"groups": groups} if groups is not None else {})})
+            found = {"servers": self.servers[name]} if name in self.servers else {}
+            return JSONResponse({"name": name, **({"groups": groups} if groups is not None else {}), **found})
 
         return Starlette(routes=[Route("/hub/api/user", user), Route("/hub/api/users/{name}", named)])
 

@@ -30,6 +30,9 @@ async def issue_access_token(
     hub: HubClient | None = request.app.state.hub
     if actor.kind != "hub":
         raise forbidden("Access tokens are handed to hub tokens only.", "You already hold a Keycloak token: use that one.")
+    if actor.within is not None:  # Keycloak's token would reach all projects of this person
+        raise forbidden("A server of a project gets no access token: it would reach your other projects too.",
+                        "Start a server without a project for it.")
     if hub is None:
         raise hub_silent()
     # Asking with the caller's own token makes the hub refresh that user's session first; nobody else refreshes tokens.

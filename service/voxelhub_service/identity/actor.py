@@ -24,6 +24,7 @@ class Actor:
     groups: frozenset[str] = field(default=frozenset(), repr=False)
     kind: Literal["hub", "keycloak", "system"] = "hub"
     server: str | None = None  # name of the notebook server that asks in their name; "" is the default one
+    within: frozenset[str] | None = None  # the only projects that this server may reach; None: all of its person
 
     @property
     def allowed(self) -> bool:
@@ -48,7 +49,7 @@ class Actor:
             role: ProjectRole = {"owners": "owner", "stewards": "steward"}.get(match[2] or "", "member")  # type: ignore[assignment]
             if _RANK[role] >= _RANK[found.get(match[1], "member")]:
                 found[match[1]] = role
-        return found
+        return {name: role for name, role in found.items() if self.within is None or name in self.within}
 
 
 SYSTEM = Actor("system", kind="system")

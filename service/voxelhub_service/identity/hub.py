@@ -71,22 +71,39 @@ class HubIdentity:
             raise unauthenticated("This token belongs to a service of the hub, not to a person.")
         if not SCOPES & set(model.get("scopes") or []):
             raise _without_scope(name)
-        found = await self._groups_of(name)
-        return Actor(name, found, "hub", _server_of(name, model["scopes"]))
+        user, server = await self._user(name), _server_of(name, model["scopes"])
+        return Actor(name, _groups_of(user), "hub", server, within_of(user, server))
 
-    async def _groups_of(self, name: str) -> frozenset[str]:
+    async def _user(self, name: str) -> dict[str, Any]:
         try:
-            groups = (await self._hub.user(name)).get("groups")
+            return await self._hub.user(name)
         except Problem as problem:
             if problem.status == 401:  # our own token is refused, or the user vanished between the two questions
                 raise hub_silent() from None
             raise
-        if not isinstance(groups, list):  # the service's token lacks its scope: nobody is guessed into a group
-            raise hub_silent()
-        return frozenset(group for group in groups if isinstance(group, str))
 
     async def aclose(self) -> None:
         await self._hub.aclose()
+
+
+def _groups_of(user: dict[str, Any]) -> frozenset[str]:
+    groups = user.get("groups")
+    if not isinstance(groups, list):  # the service's token lacks its scope: nobody is guessed into a group
+        raise hub_silent()
+    return frozenset(group for group in groups if isinstance(group, str))
+
+
+def within_of(user: dict[str, Any], server: str | None) -> frozenset[str] | None:
+    """On Kubernetes a server of a project may talk to others than us, so its token reaches no more than what it mounts.
+
+    Else what runs in it could carry out by our API what its volumes keep back. Without the option `project`, a server is
+    isolated and reaches all of its person. Where what it mounts cannot be read, it reaches nothing.
+    """
+    found = (user.get("servers") or {}).get(server) if server is not None else None
+    if not isinstance(found, dict) or not (found.get("user_options") or {}).get("project"):
+        return None
+    projects = (found.get("state") or {}).get("projects")
+    return frozenset(one for one in projects if isinstance(one, str)) if isinstance(projects, list) else frozenset()
 
 
 def _server_of(name: str, scopes: list[Any]) -> str | None:
