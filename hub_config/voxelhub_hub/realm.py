@@ -69,7 +69,7 @@ def clients(settings: Settings, secrets: Mapping[str, str]) -> list[dict[str, An
             "attributes": {
                 "pkce.code.challenge.method": "S256",
                 "post.logout.redirect.uris": f"{settings.base_url}/hub/login",
-                "backchannel.logout.url": f"{settings.hub_url}/hub/backchannel-logout",
+                "backchannel.logout.url": f"{_hub_for_keycloak(settings)}/hub/backchannel-logout",
                 "backchannel.logout.session.required": "true",
             },
             "protocolMappers": _mappers(),
@@ -77,6 +77,11 @@ def clients(settings: Settings, secrets: Mapping[str, str]) -> list[dict[str, An
         _confidential(API_CLIENT, _secret(secrets, "api-client-secret")),
         {**_confidential(DIRECTORY_CLIENT, _secret(secrets, "directory-client-secret")), "serviceAccountsEnabled": True},
     ]
+
+
+def _hub_for_keycloak(settings: Settings) -> str:
+    """A Keycloak outside the cluster knows the hub's public address alone."""
+    return settings.base_url if settings.on_kubernetes and not settings.keycloak_internal_url else settings.hub_url
 
 
 def _confidential(name: str, secret: str) -> dict[str, Any]:

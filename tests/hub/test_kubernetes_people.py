@@ -37,8 +37,10 @@ def _use(monkeypatch: pytest.MonkeyPatch, pod: HubPod, **changes: str) -> None:
         monkeypatch.setenv(name, value)
 
 
-def test_the_realm_for_a_keycloak_of_ones_own(pod: HubPod, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_realm_for_a_keycloak_of_ones_own(
+        pod: HubPod, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """With the hub's secrets, so that what is imported works at once; notes do not stand in the document."""
+    _use(monkeypatch, pod, VOXELHUB_KEYCLOAK_INTERNAL_URL="")
     assert cli.main(["realm"]) == 0
     said = capsys.readouterr()
     document = json.loads(said.out)
@@ -47,7 +49,7 @@ def test_the_realm_for_a_keycloak_of_ones_own(pod: HubPod, capsys: pytest.Captur
     assert document["realm"] == REALM and "Partial import" in said.err
     assert hub["secret"] == (pod.secrets / "oidc-client-secret").read_text()
     assert hub["redirectUris"] == ["https://hub.example.org/hub/oauth_callback"]
-    assert hub["attributes"]["backchannel.logout.url"] == f"{pod.environ['VOXELHUB_HUB_INTERNAL_URL']}/hub/backchannel-logout"
+    assert hub["attributes"]["backchannel.logout.url"] == "https://hub.example.org/hub/backchannel-logout"
     assert len(clients["voxelhub-api"]["secret"]) == 64
     assert cli.main(["realm", "--public-url", "https://new.example.org"]) == 0
     assert "https://new.example.org/hub/oauth_callback" in capsys.readouterr().out
