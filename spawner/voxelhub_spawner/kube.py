@@ -22,7 +22,7 @@ from voxelhub_sandbox.profiles import Profile, ServerSpec
 from .base import NotStarted, VoxelHubSpawner
 from .form import Choice, Note
 from .kube_chart import Chart, read_chart
-from .kube_gpus import GpuView, count, note, selector_of
+from .kube_gpus import GpuView, count, finished, note, selector_of
 from .kube_life import begun, now, used
 from .kube_limits import Held, Starting, exceeded
 from .kube_models import model
@@ -79,6 +79,9 @@ class VoxelHubKubeSpawner(VoxelHubSpawner, KubeSpawner):  # type: ignore[misc]
 
     def _pvc_name_template_default(self) -> str:
         return "home-{username}"
+
+    def _storage_pvc_ensure_default(self) -> bool:
+        return True
 
     def _delete_pvc_default(self) -> bool:
         return bool(self.delete_homes)
@@ -161,6 +164,9 @@ class VoxelHubKubeSpawner(VoxelHubSpawner, KubeSpawner):  # type: ignore[misc]
                 raise self._refused(why, "limit")
             self.starting.held[self.pod_name] = Held(self.user.name, spec.project, spec.gpu_count)
             return await self._begin(spec)
+        except NotStarted:
+            await self._sweep()
+            raise
         except ApiException as error:
             raise self._failed(refusal(error.status or 0, _text(error.body))) from None
         except (ClientError, OSError) as error:  # a time-out is an OSError too, of the cluster's answers
@@ -253,6 +259,13 @@ class VoxelHubKubeSpawner(VoxelHubSpawner, KubeSpawner):  # type: ignore[misc]
             making.cancel()
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await making
+
+    async def _sweep(self) -> None:
+        """A pod that ended by itself: the hub stops only what runs, and would leave it."""
+        seen, _ = self._sight()
+        if seen is not None and finished(seen):
+            with contextlib.suppress(ApiException, ClientError, OSError):
+                await KubeSpawner.stop(self, now=True)
 
     async def _with_claim(self, reason: Reason) -> Reason:
         """With what was said of the home's volume, where that is in the way."""
