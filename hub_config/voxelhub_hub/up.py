@@ -46,6 +46,8 @@ def main(arguments: list[str]) -> int:
 
 
 def start(settings: Settings, credentials_file: Path | None = None) -> None:
+    if settings.on_kubernetes:
+        raise CannotStart("On Kubernetes the chart starts each part in a pod of its own; `voxelhub up` is for one machine.")
     make_place(settings)  # refuses what can be none
     try:
         load_budgets(settings, load_prices(settings))
