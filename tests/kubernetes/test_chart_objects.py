@@ -1,0 +1,115 @@
+"""The chart's objects as the API server takes them: installed, upgraded, rolled back, uninstalled. No pod needs to run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from cluster.client import Client, Failed
+from support.helm import CHART
+
+pytestmark = pytest.mark.kubernetes
+PUBLIC = "publicUrl=https://vre.example.org"
+BUNDLED = ("proxy.https.type=secret,proxy.https.secret.name=tls,keycloak.bundled.enabled=true,postgresql.bundled.enabled=true,"
+           f"{PUBLIC},storage.state.size=1Gi,postgresql.bundled.storage.size=1Gi")
+KEPT = {"networkpolicy.networking.k8s.io/default-deny", "secret/voxelhub-secrets", *(
+    f"persistentvolumeclaim/{name}" for name in ("hub-state", "voxelhub-state", "keycloak-data", "postgresql-data"))}
+
+
+@pytest.fixture
+def installed(cluster: Client, namespace: str) -> Iterator[str]:
+    helm(cluster, namespace, "install")
+    yield namespace
+    cluster.helm("uninstall", "voxelhub", "--namespace", namespace)  # what the namespace does not hold
+
+
+def helm(cluster: Client, namespace: str, verb: str, *more: str) -> str:
+    return cluster.helm(verb, "voxelhub", str(CHART), "--namespace", namespace, "--set", ",".join([BUNDLED, *more]))
+
+
+def secrets(cluster: Client, namespace: str) -> dict[str, str]:
+    data: dict[str, str] = cluster.get("secret", "voxelhub-secrets", "--namespace", namespace)["data"]
+    return data
+
+
+def cull_timeout(cluster: Client, namespace: str) -> str:
+    hub = cluster.get("deployment", "hub", "--namespace", namespace)["spec"]["template"]["spec"]["containers"][0]
+    (value,) = [entry["value"] for entry in hub["env"] if entry["name"] == "VOXELHUB_CULL_TIMEOUT"]
+    return str(value)
+
+
+def test_secrets_outlive_upgrade_rollback_and_uninstall(cluster: Client, installed: str) -> None:
+    first = secrets(cluster, installed)
+    assert len(set(first.values())) == len(first) >= 20
+
+    helm(cluster, installed, "upgrade", "cull.timeout=600")
+    assert (secrets(cluster, installed), cull_timeout(cluster, installed)) == (first, "600")
+    cluster.helm("rollback", "voxelhub", "1", "--namespace", installed)
+    assert (secrets(cluster, installed), cull_timeout(cluster, installed)) == (first, "3600")
+
+    cluster.kubectl("patch", "secret", "voxelhub-secrets", "--namespace", installed, "--type=json",
+                    "--patch", json.dumps([{"op": "remove", "path": "/data/metrics-token"}]))
+    helm(cluster, installed, "upgrade")
+    mended = secrets(cluster, installed)
+    assert mended.pop("metrics-token") != first["metrics-token"], "a key that an older version did not have is made"
+    assert mended.items() <= first.items()
+
+    cluster.helm("uninstall", "voxelhub", "--namespace", installed)
+    kinds = "deployments,statefulsets,services,configmaps,secrets,pvc,networkpolicies,pdb,roles,rolebindings,serviceaccounts"
+    left = set(cluster.kubectl("get", kinds, "--namespace", installed, "--output", "name").split())
+    assert left - {"configmap/kube-root-ca.crt", "serviceaccount/default"} == KEPT
+    left_of_all = cluster.kubectl("get", "clusterroles,clusterrolebindings", "--output", "name").split()
+    assert not [name for name in left_of_all if installed in name]
+
+    helm(cluster, installed, "install")
+    again = secrets(cluster, installed)
+    assert {name: again[name] for name in mended} == mended
+
+
+def test_pod_security_admits_every_pod_of_the_chart(cluster: Client, installed: str) -> None:
+    """The namespace enforces *restricted*; one pod that is not, to see that it does."""
+    makers = cluster.get("deployments,statefulsets", "--namespace", installed)["items"]
+    assert len(makers) == 5
+    for maker in makers:
+        cluster.kubectl("create", "--namespace", installed, "--dry-run=server", "--filename", "-", input=json.dumps(pod(maker)))
+    spoiled = pod(makers[0])
+    spoiled["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
+    with pytest.raises(Failed, match='violates PodSecurity "restricted:latest"'):
+        cluster.kubectl("create", "--namespace", installed, "--dry-run=server", "--filename", "-", input=json.dumps(spoiled))
+
+
+def pod(maker: dict[str, Any]) -> dict[str, Any]:
+    template = maker["spec"]["template"]
+    labels = template["metadata"]["labels"]
+    account = template["spec"].get("serviceAccountName", "default")
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "tried", "labels": labels},
+            "spec": {**template["spec"], "serviceAccountName": account}}
+
+
+def test_the_hub_may_what_it_needs_and_no_more(cluster: Client, installed: str) -> None:
+    hub = f"--as=system:serviceaccount:{installed}:hub"
+
+    def may(*question: str) -> bool:
+        return cluster.kubectl("auth", "can-i", *question, hub, check=False).strip().startswith("yes")
+
+    here = ("--namespace", installed)
+    for verb in ("get", "list", "watch", "create", "delete"):
+        assert may(verb, "pods", *here) and may(verb, "persistentvolumeclaims", *here), verb
+    assert may("list", "events", *here) and may("watch", "events", *here) and may("list", "nodes")
+    for question in (("get", "secrets"), ("get", "configmaps"), ("create", "pods", "--subresource=exec"), ("patch", "pods"),
+                     ("create", "deployments"), ("create", "rolebindings"), ("delete", "networkpolicies"), ("create", "events")):
+        assert not may(*question, *here), question
+    for question in (("create", "pods"), ("list", "pods"), ("get", "secrets")):
+        assert not may(*question, "--namespace", "default"), question
+    assert not may("patch", "nodes")
+
+
+def test_the_api_server_is_found_where_the_cluster_has_it(cluster: Client, installed: str) -> None:
+    policy = cluster.get("networkpolicy", "hub-to-api-server", "--namespace", installed)
+    named = {peer["ipBlock"]["cidr"] for rule in policy["spec"]["egress"] for peer in rule["to"]}
+    service = cluster.get("service", "kubernetes", "--namespace", "default")["spec"]["clusterIP"]
+    slices = cluster.get("endpointslices", "--namespace", "default", "--selector=kubernetes.io/service-name=kubernetes")["items"]
+    endpoints = {address for one in slices for endpoint in one.get("endpoints", []) for address in endpoint["addresses"]}
+    assert named == {f"{address}/32" for address in {service, *endpoints}}
