@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -45,10 +46,14 @@ class Life:
         self._write(confinement)
 
     def end(self, confinement: Confinement) -> None:
-        """The last words; CPU and memory of processes that are gone are as their cgroup, or the last look, knew them."""
+        """The last words; CPU and memory of processes that are gone are as their cgroup, the last look, or the kernel, which
+        counts for us what we waited for, knew them."""
         seconds = time.monotonic() - self._begun
         with contextlib.suppress(OSError):
             confinement.measure()
+        waited, usage = resource.getrusage(resource.RUSAGE_CHILDREN), confinement.usage
+        usage.cpu_seconds = max(usage.cpu_seconds, waited.ru_utime + waited.ru_stime)
+        usage.peak_memory = max(usage.peak_memory, waited.ru_maxrss * 1024)
         self._facts["ended_at"] = _now()
         self._write(confinement, seconds, durable=True)
 
