@@ -9,25 +9,27 @@ from typing import Any
 import pytest
 from support.helm import EVALUATION, LEAST, Manifest, of_kind, pods, render
 from support.network_rules import End, allowed
+from voxelhub_sandbox.profiles import ServerSpec
+from voxelhub_spawner.kube_chart import Chart
+from voxelhub_spawner.kube_plan import Names, our_labels
 
 HERE = Path(__file__).parent
-PROJECTS = {"projects": {"lung": {"network": "project"}, "2024": {"network": "project"}, "atlas": {"network": "internet"},
-                         "brain": {"network": "isolated"}}}
+PROJECTS: dict[str, Any] = {"projects": {
+    "lung": {"network": "project"}, "2024": {"network": "project"}, "atlas": {"network": "internet"},
+    "brain": {"network": "isolated"}}}
 PORTS = [53, 80, 443, 5432, 6443, 8000, 8001, 8002, 8080, 8081, 8443, 8787, 8888, 9000]
-SERVER = {"app.kubernetes.io/name": "voxelhub", "app.kubernetes.io/instance": "voxelhub",
-          "app.kubernetes.io/component": "singleuser-server", "hub.jupyter.org/network-access-hub": "true",
-          "voxelhub/network-access-service": "true"}
+CHART = Chart("voxelhub", "vre", "image:1", (), networks={name: value["network"] for name, value in PROJECTS["projects"].items()})
 
 
-def server(name: str, network: str, project: str = "") -> End:
-    own = {"voxelhub/network": network, **({"voxelhub/project": project} if project else {})}
-    return End(name, {**SERVER, "hub.jupyter.org/username": name, **own})
+def server(name: str, project: str = "") -> End:
+    """A user's pod with the labels that the spawner gives it."""
+    spec = ServerSpec("standard", "Standard", 2, 6, "", 0, 0, "EUR", (), project=project)
+    return End(name, our_labels(CHART, spec, Names(f"jupyter-{name}", f"home-{name}", name, "", name)))
 
 
-SERVERS = [server("ada", "isolated"), server("ben", "isolated"), server("lung-1", "project", "lung"),
-           server("lung-2", "project", "lung"), server("2024-1", "project", "2024"),
-           server("atlas-1", "internet", "atlas"), server("atlas-2", "internet", "atlas"),
-           server("brain-1", "isolated", "brain"), server("brain-2", "isolated", "brain")]
+SERVERS = [server("ada"), server("ben"), server("lung-1", "lung"), server("lung-2", "lung"), server("2024-1", "2024"),
+           server("atlas-1", "atlas"), server("atlas-2", "atlas"), server("brain-1", "brain"), server("brain-2", "brain"),
+           server("unnamed-1", "unnamed"), server("unnamed-2", "unnamed")]
 OUTSIDE = [End("browser", address="203.0.113.9"), End("metadata", address="169.254.169.254"),
            End("private", address="192.168.7.7"), End("api-server", address="10.96.0.1"),
            End("v6", address="2001:db8:1::1"), End("v6-local", address="fd00::1"),
