@@ -80,6 +80,9 @@ class VoxelHubKubeSpawner(VoxelHubSpawner, KubeSpawner):  # type: ignore[misc]
     def _pvc_name_template_default(self) -> str:
         return "home-{username}"
 
+    def _common_labels_default(self) -> dict[str, str]:
+        return {}
+
     def _storage_pvc_ensure_default(self) -> bool:
         return True
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from voxelhub_sandbox.profiles import Profile
 
-from .form import Note
+from .form import Note, slice_of
 from .kube_chart import Chart
 from .kube_plan import GPU_PRODUCT
 from .shared import Shared
@@ -63,7 +63,7 @@ def note(profile: Profile, found: Count | None, waits: int) -> Note:
     """What a card says of its GPUs; nothing where the cluster did not answer."""
     if not profile.gpu_count or found is None:
         return Note()
-    free, kind = f"{found.free} of {found.total}", f"{profile.gpu_kind or ''} GPU".strip()
+    free, kind = f"{found.free} of {found.total}", f"{profile.gpu_kind} GPU{slice_of(profile.gpu_resource)}".strip()
     patience = f"A start waits up to {minutes(waits)} for one"
     if not found.total:
         return Note(free, f"No machine with a {kind} is in the cluster now. {patience}.")

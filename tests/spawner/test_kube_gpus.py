@@ -76,6 +76,11 @@ def test_what_a_card_says(found: Count | None, expected: Note) -> None:
     assert note(SMALL, found, 300) == Note()
 
 
+def test_a_slice_is_called_by_its_size() -> None:
+    assert note(PART, Count(7, 0, 0, 1), 60).why == (
+        "Cannot start at once: all 7 GPU (1g.5gb) are in use. A start waits up to 60 seconds for one to become free.")
+
+
 def test_the_form_shows_it() -> None:
     notes = {"gpu": Note("0 of 4", "Cannot start at once: all 4 are in use."), "slice": Note(why="You may have 1 "
                                                                                                  "GPU.", blocked=True)}

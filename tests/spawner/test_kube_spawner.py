@@ -94,6 +94,12 @@ async def test_a_start_in_whole(world: World) -> None:
     assert await spawner.start() == "http://10.244.0.7:8888"
     assert world.cluster.asked == [("folders", "lung,open"), ("POST", "persistentvolumeclaims"), ("POST", "pods")]
     assert breaches(world.pod()) == []
+    assert world.pod()["metadata"]["labels"] == {
+        "app.kubernetes.io/name": "voxelhub", "app.kubernetes.io/instance": "vh", "app.kubernetes.io/part-of": "voxelhub",
+        "app.kubernetes.io/component": "singleuser-server", "app.kubernetes.io/managed-by": "kubespawner",
+        "component": "singleuser-server", "hub.jupyter.org/username": "ada", "hub.jupyter.org/servername": "",
+        "hub.jupyter.org/network-access-hub": "true", "voxelhub/network-access-service": "true", "voxelhub/profile": "small",
+        "voxelhub/network": "project", "voxelhub/project": "lung"}
     claim = world.cluster.objects["persistentvolumeclaims"]["home-ada"]
     assert claim["spec"] == {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "10Gi"}}}
     assert claim["metadata"]["labels"]["hub.jupyter.org/username"] == "ada"
