@@ -120,6 +120,7 @@ def _rows(properties: Mapping[str, Any], above: str) -> Iterator[tuple[str, ...]
 
 def _meaning(node: Mapping[str, Any]) -> str:
     text = " ".join(node["description"].split())
+    text += f" In zero-to-jupyterhub: `{node['x-upstream']}`." if "x-upstream" in node else ""
     return text + (f" Example: {_code(node['examples'][0])}" if "examples" in node else "")
 
 
