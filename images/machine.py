@@ -21,7 +21,7 @@ BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 # Settings of the machine's tools that a site's registries may need; the ones that name a file of certificates apart.
 KEPT = re.compile(r"PIP_(INDEX_URL|EXTRA_INDEX_URL|DEFAULT_TIMEOUT|TRUSTED_HOST)|UV_(INDEX_URL|DEFAULT_INDEX|INDEX|HTTP_TIMEOUT)"
                   r"|npm_config_(?!cache|userconfig|globalconfig|prefix)[a-z_]+|https?_proxy|HTTPS?_PROXY|no_proxy|NO_PROXY")
-CERTIFICATES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+CERTIFICATES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "npm_config_cafile")
 
 
 class BuildError(Exception):
