@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 from bill import bill_of_materials
-from catalogue import IMAGES, ROOT, USUAL, context, revision, version
+from catalogue import IMAGES, ROOT, USUAL, context, left_out, revision, version
 from machine import BuildError, Podman, site_folder, write_sums
 
 BASE = "debian:bookworm-slim"
@@ -54,6 +54,8 @@ def chosen(names: list[str]) -> list[str]:
 
 def build(podman: Podman, names: list[str], wanted: argparse.Namespace) -> None:
     """Each with its bill of materials and its archive, before the next: who waits for one need not wait for all."""
+    if strays := left_out():
+        print(f"[images] not tracked by git, so in no image: {', '.join(strays)}", flush=True)
     base = podman.base(wanted.base or BASE, given=bool(wanted.base), again=wanted.new_base)
     with context() as sources, site_folder(podman.folder) as (site, cache):
         for name in names:

@@ -49,6 +49,13 @@ def revision() -> str:
     return done.stdout.strip()
 
 
+def left_out() -> list[str]:
+    """Files that look like sources and that git does not track: most often somebody's new module, not yet added."""
+    done = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z", "--others", "--exclude-standard"],
+                          capture_output=True, text=True)
+    return sorted(name for name in done.stdout.split("\0") if name and not name.startswith(NOT_NEEDED))
+
+
 def tracked() -> list[str]:
     """What git tracks and is here; in an unpacked bundle, which has no git, what the bundle came with."""
     done = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, text=True)

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "images"))
 
 import machine  # noqa: E402
-from catalogue import IMAGES, USUAL, context, tracked, version  # noqa: E402
+from catalogue import IMAGES, USUAL, context, left_out, tracked, version  # noqa: E402
 
 
 def program(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -44,6 +44,7 @@ def test_the_context_holds_what_git_tracks_and_nothing_else() -> None:
     stray = ROOT / "images" / "a-password-left-lying-about"
     stray.write_text("hunter2")
     try:
+        assert "images/a-password-left-lying-about" in left_out(), "it is said that it is not in an image"
         with context() as folder:
             names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
             modes = {path.stat().st_mode & 0o777 for path in folder.rglob("*") if path.is_file()}
