@@ -73,3 +73,17 @@ def test_a_server_that_does_not_answer_is_left_alone() -> None:
     with httpx.Client(base_url="http://hub/hub/api/", transport=httpx.MockTransport(hub)) as one, \
             httpx.Client(base_url="http://proxy", transport=silent) as two:
         assert Culler(one, two, 3600).look(NOW) == []
+
+
+def test_with_subdomains_the_proxy_is_asked_inside_for_the_users_host() -> None:
+    asked: list[tuple[str, str, str]] = []
+
+    def proxy(request: httpx.Request) -> httpx.Response:
+        asked.append((request.url.host, request.headers["host"], request.url.path))
+        return httpx.Response(404) if request.url.path.endswith("/server") else httpx.Response(200, json=[])
+
+    server = {"ready": True, "url": "https://ada.hub.example.org/user/ada/", "started": at(-HOUR)}
+    with httpx.Client(base_url="http://hub/") as one, \
+            httpx.Client(base_url="http://proxy-http:8000", transport=httpx.MockTransport(proxy)) as two:
+        assert Culler(one, two, 3600).due(server) == NOW
+    assert asked == [("proxy-http", "ada.hub.example.org", f"/user/ada/{path}") for path in ("voxelhub/server", "api/kernels")]
