@@ -99,7 +99,7 @@ def test_the_service_process_signs_and_delivers_when_it_is_ended(context, tmp_pa
         append(context)
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
     assert _sizes(context) == [5, 6] and len(list(second.glob("*.json"))) == 2
 
 
@@ -240,12 +240,13 @@ def _writer(folder: Path, seed: int, count: int) -> subprocess.Popen[bytes]:
 
 
 def test_kills_at_random_moments_leave_a_log_that_verifies_and_goes_on(tmp_path):
-    """Between commit and checkpoint, inside a change of key, while a line is written: seeded kills."""
+    """Between commit and checkpoint, inside a change of key, while a line is written: six seeded kills, and more of them where
+    chance has not yet struck between a record and its checkpoint."""
     chance = random.Random(5)
     context = make_test_context(tmp_path)
     append(context)
     moments = set()
-    for seed in range(6):
+    for seed in range(60):
         writer = _writer(tmp_path, seed, 100_000)
         start = evidence(context).records
         while evidence(context).records < start + 2:  # it has begun
@@ -264,6 +265,8 @@ def test_kills_at_random_moments_leave_a_log_that_verifies_and_goes_on(tmp_path)
         append(context)
         make(context.audit, context.engine)
         assert findings(context) == [], seed
+        if seed >= 5 and len(_keys(context)) > 1 and (False, False) in moments:
+            break
     assert len(_keys(context)) > 1 and (False, False) in moments, "some kills fell between a record and its checkpoint"
 
 

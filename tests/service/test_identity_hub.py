@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from support.identity import ACCESS, Hub, make_hub
 from support.live import serving
 from voxelhub_service.errors import Problem
+from voxelhub_service.identity import remembered
 from voxelhub_service.identity.hub import HubClient, HubIdentity
 from voxelhub_service.identity.tokens import Credential
 
@@ -69,12 +71,14 @@ async def test_twenty_requests_at_once_ask_once(hub):
     assert hub.asked == ["/user", "/users/alice"]
 
 
-async def test_an_answer_is_remembered_briefly_and_a_refusal_never(hub):
+async def test_an_answer_is_remembered_briefly_and_a_refusal_never(hub, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(remembered, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     identity = _identity(hub, seconds=2)
     await identity.actor_of(Credential("good"))
     del hub.whose["good"]
     await identity.actor_of(Credential("good"))
-    await asyncio.sleep(2.1)
+    clock[0] += 2.1
     assert await _status(identity, "good") == 401
     hub.whose["good"] = {"kind": "user", "name": "alice", "scopes": [ACCESS]}
     assert (await identity.actor_of(Credential("good"))).name == "alice"

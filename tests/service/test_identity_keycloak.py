@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
+import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from support.identity import FORGERIES, NEXT, THEIRS, Realm, claims, sign
@@ -58,7 +59,8 @@ async def test_keys_are_read_once_and_survive_keycloaks_absence(realm):
 
 
 async def test_a_new_key_is_found_and_forgeries_do_not_make_us_ask(realm, monkeypatch):
-    monkeypatch.setattr(keycloak, "KEYS_REST", 0.2)
+    clock = [100.0]
+    monkeypatch.setattr(keycloak, "time", SimpleNamespace(time=time.time, monotonic=lambda: clock[0]))
     identity = KeycloakIdentity(realm.issuer)
     await identity.actor_of(Credential(sign(claims(realm))))
     for number in range(5):
@@ -66,7 +68,7 @@ async def test_a_new_key_is_found_and_forgeries_do_not_make_us_ask(realm, monkey
             await identity.actor_of(Credential(sign(claims(realm), THEIRS, kid=f"forged-{number}")))
     assert realm.asked == 1
     realm.keys["k2"] = NEXT
-    await asyncio.sleep(0.25)
+    clock[0] += keycloak.KEYS_REST
     assert (await identity.actor_of(Credential(sign(claims(realm), NEXT, kid="k2")))).name == "alice"
     assert realm.asked == 2
 
