@@ -36,7 +36,7 @@ from voxelhub_service.settings import Settings, load_settings
 
 from . import first_start, server_database, status
 from .record import record
-from .refusal import Refusal
+from .refusal import ON_KUBERNETES, Refusal
 from .supervisor import hold_lock, holding
 
 FORMAT = 1
@@ -63,6 +63,8 @@ def main(arguments: list[str]) -> int:
 
 def write(settings: Settings, target: Path) -> int:
     """Make the archive, whole or not at all, with mode 0600; returns its number of files."""
+    if settings.on_kubernetes:
+        raise Refusal(ON_KUBERNETES)
     if target.exists():
         raise Refusal(f"{target} exists. A backup never overwrites: choose another name.")
     if target.is_relative_to(settings.state_dir):

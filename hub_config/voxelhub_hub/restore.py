@@ -22,7 +22,7 @@ from voxelhub_service.settings import Settings, load_settings
 from . import server_database
 from .backup import ABOUT, FORMAT, MANIFEST, SERVICE_DB, SERVICE_DUMP, escape
 from .record import record
-from .refusal import Refusal
+from .refusal import ON_KUBERNETES, Refusal
 
 
 def main(arguments: list[str]) -> int:
@@ -31,6 +31,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("file", type=Path)
     wanted = parser.parse_args(arguments)
     settings = load_settings()
+    if settings.on_kubernetes:
+        raise Refusal(ON_KUBERNETES)
     number = read(settings, wanted.file)
     migrations.upgrade(settings)
     if not (settings.audit_dir / "keys.jsonl").exists():  # a backup of before the log was signed

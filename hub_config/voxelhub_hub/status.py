@@ -10,12 +10,17 @@ from typing import Any
 
 from voxelhub_service.settings import load_settings
 
+from .refusal import Refusal
+
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="voxelhub status", description="What runs, where. Exit code 0 when all serve.")
     parser.add_argument("--json", action="store_true", help="for programs")
     wanted = parser.parse_args(arguments)
-    state = read(load_settings().state_dir)
+    settings = load_settings()
+    if settings.on_kubernetes:
+        raise Refusal("On Kubernetes each part is a pod of its own: `kubectl get pods` shows what runs.")
+    state = read(settings.state_dir)
     print(json.dumps(state, indent=1) if wanted.json else text(state))
     return 0 if state["running"] and all(child["state"] == "ready" for child in state["children"].values()) else 1
 

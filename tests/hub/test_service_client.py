@@ -14,7 +14,7 @@ from starlette.routing import Route
 from support.installation import free_ports
 from support.live import serving
 from support.pods import HubPod
-from voxelhub_hub import doctor, up
+from voxelhub_hub import cli, doctor
 from voxelhub_hub.service_client import ServiceClient, ServiceSilent
 
 
@@ -74,11 +74,18 @@ def test_configuration_copies_no_client() -> None:
     assert deepcopy({"charge": made.charge})["charge"].__self__ is made
 
 
-def test_up_is_for_one_machine(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("command", "said"), [
+    (["up"], "the chart starts each part"), (["status"], "kubectl get pods"), (["backup", "FILE"], "docs/administrator.md"),
+    (["restore", "FILE"], "docs/administrator.md")])
+def test_what_is_for_one_machine_is_refused_in_a_pod(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str], said: str) -> None:
     pod = HubPod(tmp_path)
-    with pytest.raises(up.CannotStart, match="the chart starts each part"):
-        up.start(pod.settings)
-    assert "audit-key" not in {path.name for path in pod.secrets.iterdir()}, "nothing is made here"
+    for name, value in pod.environ.items():
+        monkeypatch.setenv(name, value)
+    before = sorted(pod.secrets.iterdir())
+    assert cli.main([str(tmp_path / "file") if part == "FILE" else part for part in command]) == 1
+    assert said in capsys.readouterr().err
+    assert sorted(pod.secrets.iterdir()) == before and not (tmp_path / "file").exists()
 
 
 def test_the_doctor_of_a_pod_says_where_it_is_and_what_does_not_run(tmp_path: Path) -> None:
