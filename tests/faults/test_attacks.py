@@ -84,7 +84,7 @@ def begin(fleet: Any, attack: str, *targets: object, tool: str = "attacker") -> 
 
 def end(fleet: Any, run_id: str) -> tuple[Run, str]:
     until(lambda: run_row(fleet.context, run_id).state in TERMINAL_STATES, 240)
-    until(lambda: not (fleet.settings.runs_dir / run_id / "open").exists(), 60)
+    until(lambda: not (fleet.settings.runs_dir / run_id / "open").exists())
     log = (fleet.settings.runs_dir / run_id / "log.txt").read_text(errors="replace")
     run = run_row(fleet.context, run_id)
     assert "begins" in log, f"the attack never began: {run.state} {run.reason}\n{log}"
@@ -154,7 +154,7 @@ def _listening() -> Iterator[tuple[list[str], list[object]]]:
     try:
         port = sockets[0].getsockname()[1]
         with socket.create_connection(("127.0.0.1", port)):
-            until(lambda: len(came) == 1, 5)  # it does listen
+            until(lambda: len(came) == 1)  # it does listen
         yield [*(f"{host}:{port}" for host in hosts), f"@voxelhub-attacked-{os.getpid()}"], came
     finally:
         for one in sockets:
@@ -234,7 +234,7 @@ def test_links_and_devices_are_not_published(fleet: Any) -> None:
 @pytest.mark.parametrize("how", ["cancelled", "out of time"])
 def test_deaf_to_sigterm(fleet: Any, how: str) -> None:
     run_id = begin(fleet, "stubborn", tool="attacker" if how == "cancelled" else "attacker-short")
-    until(lambda: run_row(fleet.context, run_id).progress_text == "deaf", 60)
+    until(lambda: run_row(fleet.context, run_id).progress_text == "deaf")
     if how == "cancelled":
         assert fleet.request("POST", f"/runs/{run_id}/cancel").status_code < 300
     run, _ = end(fleet, run_id)

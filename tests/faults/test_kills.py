@@ -144,7 +144,7 @@ def test_at_each_commit_point(fleet, kill, journey):
     run = one.walk()
     assert fleet.disarm(), f"{kill.at} was not reached"
     if kill.process in ("api", "worker"):
-        until(lambda: fleet.deaths and fleet.deaths.pop() == kill.process, 5)
+        until(lambda: fleet.deaths and fleet.deaths.pop() == kill.process)
     one.check(run, expectation(kill, journey))
     outcomes.append((kill, journey, run.state, run.reason))
 
@@ -158,7 +158,7 @@ def test_a_tool_is_registered_once(fleet, kill):
     fleet.arm(kill.at)
     state = one.walk()
     assert fleet.disarm(), f"{kill.at} was not reached"
-    until(lambda: fleet.deaths and fleet.deaths.pop() == kill.process, 5)
+    until(lambda: fleet.deaths and fleet.deaths.pop() == kill.process)
     one.check()
     outcomes.append((kill, "registration", state, ""))
 

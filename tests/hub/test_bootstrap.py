@@ -58,9 +58,9 @@ def test_two_set_ups_take_turns(bootstrap: ModuleType, capsys: pytest.CaptureFix
     waiting = threading.Thread(target=second)
     with bootstrap.alone():
         waiting.start()
-        until(lambda: "another set-up is at work" in capsys.readouterr().out, 10)
+        until(lambda: "another set-up is at work" in capsys.readouterr().out, 120)
         assert not entered.is_set()
-    assert entered.wait(10)
+    assert entered.wait(120)
     waiting.join()
 
 

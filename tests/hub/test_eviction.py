@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from support.installation import Installation, until
 from support.kernel import RemoteKernel
-from support.person import STARTED, NewPerson, Person, processes
+from support.person import STARTED, NewPerson, processes
 from voxelhub_hub.directory import KeycloakAdmin
 
 BOUND = 60  # seconds, of the issue
@@ -34,10 +34,9 @@ async def test_a_computing_server_without_a_browser_is_ended(
         with installation.admin() as admin:
             LOSSES[loss](admin, person.name)
         # Nobody asks anything from here on: no page, no call.
-        took = until_gone(installation, person)
+        until(lambda: not processes(installation, person.name), BOUND, "the end of the server")
         kernel.socket.close()
         kernel.id = ""
-    assert took < BOUND
     assert person.server("GET", "api/status").status_code in {302, 403, 404, 424, 503}
     again = person.spawn({"profile": "small"})
     if loss == "left a mounted project":
@@ -56,12 +55,6 @@ def kernel_request(kernel: RemoteKernel, code: str) -> str:
     return json.dumps(message)
 
 
-def until_gone(installation: Installation, person: Person) -> float:
-    started = time.monotonic()
-    until(lambda: not processes(installation, person.name), BOUND, "the end of the server")
-    return time.monotonic() - started
-
-
 def test_an_ended_session_loses_access_and_keeps_its_kernels(installation: Installation, new_person: NewPerson) -> None:
     person = new_person()
     person.sign_in()
@@ -75,7 +68,7 @@ def test_an_ended_session_loses_access_and_keeps_its_kernels(installation: Insta
     time.sleep(25)  # more than two of the periodic looks
     assert any("ipykernel_launcher" in " ".join(p.cmdline()) for p in processes(installation, person.name))
     person.sign_in()
-    until(lambda: person.server("GET", "api/kernels").status_code == 200, 20, "access after signing in again")
+    until(lambda: person.server("GET", "api/kernels").status_code == 200, 60, "access after signing in again")
     assert person.server("GET", "api/kernels").json()[0]["id"] == kernel
     person.stop()
 
@@ -87,7 +80,7 @@ def test_a_killed_hub_finds_its_servers_again(installation: Installation, new_pe
     kernel = person.server("POST", "api/kernels", json={"name": "imaging"}).json()["id"]
     before = {p.pid for p in processes(installation, person.name)}
     installation.restart("hub")
-    until(lambda: person.server("GET", "api/kernels").status_code == 200, 40, "the server behind the new hub")
+    until(lambda: person.server("GET", "api/kernels").status_code == 200, 120, "the server behind the new hub")
     assert person.server("GET", "api/kernels").json()[0]["id"] == kernel
     assert before <= {p.pid for p in processes(installation, person.name)}
     person.stop()

@@ -22,7 +22,7 @@ class Patient:
         self._client = client
 
     def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while True:
             answer = self._client.request(method, path, **options)
             if answer.status_code not in (502, 503) or time.monotonic() > deadline:
@@ -35,7 +35,7 @@ class Patient:
             run: dict[str, Any] = self.ask("GET", f"/runs/{run_id}").json()
             return run if run["state"] in ENDED else None
 
-        return until(look, 120, "the run's end")
+        return until(look, 240, "the run's end")
 
 
 def bring_in(installation: Installation, client: Patient, title: str, state: str) -> dict[str, Any]:

@@ -93,5 +93,5 @@ def test_a_script_walks_the_whole_way(installation: Installation, new_person: Ne
         assert installation.command("audit", "verify").returncode == 0
 
         person.http.get(f"{person.url}/hub/logout")
-        until(lambda: person.page("/hub/home").status_code == 302, 10, "the end of the session")
+        until(lambda: person.page("/hub/home").status_code == 302, 60, "the end of the session")
         assert "kc-form-login" in person.http.get(f"{person.url}/hub/oauth_login").text

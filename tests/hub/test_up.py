@@ -73,7 +73,7 @@ def test_a_session_and_the_routes_outlive_hub_and_proxy(installation: Installati
         installation.restart("hub")
         assert client.get(f"{installation.url}/hub/api/user", headers=xsrf(client)).json()["name"] == "ben"
         installation.restart("proxy")
-        until(lambda: client.get(f"{installation.url}/services/voxelhub/api/v1/me").status_code == 401, 20, "the service's route")
+        until(lambda: client.get(f"{installation.url}/services/voxelhub/api/v1/me").status_code == 401, what="the route")
         assert client.get(f"{installation.url}/hub/api/user", headers=xsrf(client)).json()["name"] == "ben"
 
 

@@ -70,7 +70,7 @@ def test_it_computes_with_the_workers_own_versions_and_encrypted(cluster):
 
 def test_it_says_what_it_is_and_what_it_cost(cluster):
     assert (cluster.refresh().state, cluster.project, cluster.title) == ("running", "demo", "Of the tests")
-    until(lambda: (cluster.cost or 0) > 0, 30)
+    until(lambda: (cluster.cost or 0) > 0)
     assert "EUR so far" in cluster.cost_text and "an hour now" in cluster.cost_text
     assert cluster.dashboard_link == f"/user/bob/voxelhub/api/v1/clusters/{cluster.id}/dashboard/status"
     assert {"scheduler", "worker-1"} <= set(cluster.logs())
@@ -81,8 +81,8 @@ def test_it_says_what_it_is_and_what_it_cost(cluster):
 
 def test_it_scales_adapts_and_is_pinned(cluster):
     cluster.scale(2)
-    cluster.wait_for_workers(2, timeout=60)
-    until(lambda: cluster.refresh()._item["wanted_workers"] == 2, 30)
+    cluster.wait_for_workers(2, timeout=180)
+    until(lambda: cluster.refresh()._item["wanted_workers"] == 2)
     assert not cluster._item["adaptive"]
     cluster.adapt(1)
     assert (cluster._item["adaptive"], cluster._item["minimum"], cluster._item["maximum"]) == (True, 1, 2)
@@ -122,7 +122,7 @@ def test_a_service_that_is_away_disturbs_no_computation(cluster, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setenv("VOXELHUB_API_URL", "http://127.0.0.1:9/services/voxelhub/api/v1")
         patch.setattr("voxelhub.client.RETRY_FOR_S", 0.0)
-        assert client.submit(sum, [1, 2]).result(timeout=30) == 3
+        assert client.submit(sum, [1, 2]).result(timeout=120) == 3
         controls.buttons["scale"].click()
         assert "does not answer" in controls.said.value
         cluster.sync(controls.look)
@@ -142,7 +142,7 @@ def test_its_controls_do_what_the_panel_does(cluster):
     controls.workers.value = 1
     controls.buttons["scale"].click()
     assert not cluster._item["adaptive"]
-    until(lambda: cluster.refresh()._item["wanted_workers"] == 1, 30)
+    until(lambda: cluster.refresh()._item["wanted_workers"] == 1)
     controls.workers.value = 200
     controls.buttons["scale"].click()
     assert "16 workers" in controls.said.value
@@ -189,7 +189,7 @@ def test_one_that_does_not_start_says_why_and_is_not_left_behind(service, monkey
     assert "Never seen: " in capsys.readouterr().out
     newest = calls.client.request("GET", "clusters")["items"][0]
     assert newest["title"] == "Never seen"
-    until(lambda: calls.get(newest["id"])["state"] == "closed", 60)
+    until(lambda: calls.get(newest["id"])["state"] == "closed")
     with pytest.raises(VoxelHubError, match=r"'Never seen' is not running. Closed by bob"):
         voxelhub.Cluster.connect(newest["id"])
 
@@ -200,7 +200,7 @@ def test_a_kernel_that_ends_takes_its_clusters_with_it(service):
     assert done.returncode == 0, done.stderr
     said, id = done.stdout.split()[:-1], done.stdout.split()[-1]
     assert " ".join(said).startswith("Of a kernel: ") and "EUR an hour" in " ".join(said)
-    until(lambda: calls.get(id)["state"] == "closed", 60)
+    until(lambda: calls.get(id)["state"] == "closed")
 
 
 def test_why_a_cluster_failed_is_told():

@@ -36,7 +36,7 @@ def in_a_thread(**more: Any) -> Future[Any]:
 
 
 def runs(live: LiveService, count: int) -> list[Run]:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 120
     while time.monotonic() < until:
         with reading(live.context.engine) as session:
             if len(found := list(session.scalars(select(Run).order_by(Run.number)))) == count:

@@ -42,7 +42,7 @@ def working(context: Context) -> Iterator[None]:
             yield
         finally:
             worker.terminate()
-            worker.wait(30)
+            worker.wait(120)
 
 
 @pytest.fixture(autouse=True)

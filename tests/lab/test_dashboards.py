@@ -190,10 +190,10 @@ def test_messages_of_both_kinds_pass_and_an_end_is_an_end(lab):
     with connect(f"ws{behind(lab).removeprefix('http')}/ws", max_size=None) as socket:
         for message in ("text", b"\x00" * 900_000):
             socket.send(message)
-            assert socket.recv(timeout=10) == message
+            assert socket.recv(timeout=120) == message
         socket.send("end")
         with pytest.raises(ConnectionClosed):
-            socket.recv(timeout=10)
+            socket.recv(timeout=120)
 
 
 def test_a_redirect_stays_on_the_dashboard(lab):

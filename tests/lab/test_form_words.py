@@ -48,7 +48,7 @@ def form():
     form = Form()
     yield form
     form.process.stdin.close()
-    form.process.wait(10)
+    form.process.wait(60)
 
 
 def schema_of(spec, required=False):

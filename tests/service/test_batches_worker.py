@@ -60,7 +60,7 @@ class Many(Place):
 
     def over(self, batch_id, seconds=300):
         until(lambda: self.told(batch_id).state in TERMINAL_STATES, seconds, step=0.2)
-        until(lambda: not list(self.context.settings.runs_dir.glob("*/open")), 60)
+        until(lambda: not list(self.context.settings.runs_dir.glob("*/open")))
         return self.told(batch_id)
 
     def joined(self, batch_id):
@@ -180,7 +180,7 @@ def test_a_waiting_run_says_why_and_a_single_one_is_not_kept_waiting_by_a_batch(
         for run in session.scalars(select(Run).where(Run.batch_id == batch_id)):
             run.owner = "bob"
     single = place.submit("case 1", sleep=0)
-    until(lambda: any("before it." in run.reason for run in place.runs(batch_id)), 30)
+    until(lambda: any("before it." in run.reason for run in place.runs(batch_id)))
     place.end(single)
     ended = [run for run in place.runs(batch_id) if run.state == "succeeded"]
     assert len(ended) <= 3, "it began as soon as there was a place"

@@ -46,8 +46,8 @@ def test_the_life_of_an_adaptive_cluster(place):
         return number * number
 
     with connected(driver, "one") as client:
+        futures = client.map(slow, range(20))  # first: the first look at what waits sees them all
         kept = client.submit(lambda: "kept", pure=False)
-        futures = client.map(slow, range(20))
         wait(driver, "one", has(2))
         assert client.gather(futures) == [number * number for number in range(20)]
         del futures
@@ -78,7 +78,7 @@ def test_the_life_of_an_adaptive_cluster(place):
     again.close("one", "Closed by a test.")
     seen = wait(again, "one", lambda seen: seen.process == "ended")
     assert (seen.outcome, seen.reason, seen.workers, seen.running) == ("closed", "Closed by a test.", (), {})
-    until(lambda: driver.observe("one").process == "ended" and not place.processes("one"), 20)
+    until(lambda: driver.observe("one").process == "ended" and not place.processes("one"))
     again.sweep("one")
     with pytest.raises(KeyError):
         again.credentials("one")
@@ -100,7 +100,6 @@ def test_workers_of_a_group_have_their_own_work(place):
 
     with connected(driver, "two") as client:
         wait(driver, "two", has(1))
-        there = time.monotonic()
         futures = [client.submit(where, resources={"BIG": 1}, pure=False) for _ in range(12)]
         assert set(client.gather(futures)) == {"group-big-1"}
         seen = wait(driver, "two", lambda seen: seen.usage.get("medium", {}).get("seconds", 0) > 3)
@@ -113,9 +112,9 @@ def test_workers_of_a_group_have_their_own_work(place):
         impossible.cancel()
     driver.close("two", "Done.")
     used = wait(driver, "two", lambda seen: seen.process == "ended").usage
-    longest, shortest = time.monotonic() - begun, time.monotonic() - there
+    longest = time.monotonic() - begun
     assert set(used) == {"scheduler", "medium"}
-    assert shortest - 4 < used["medium"]["seconds"] <= longest  # it may leave some seconds before the scheduler
+    assert seen.usage["medium"]["seconds"] <= used["medium"]["seconds"] <= longest
     assert used["medium"]["core_seconds"] == pytest.approx(used["medium"]["seconds"])
     assert 0 < used["medium"]["used_cpu_seconds"] < longest
     assert 10 * MIB < used["medium"]["peak_memory"] <= 512 * MIB
@@ -124,7 +123,7 @@ def test_workers_of_a_group_have_their_own_work(place):
 def test_it_ends_by_itself_when_nobody_minds_it(place):
     """And a clock that is set does not count: the lease is a change that is seen, not a time that is read."""
     driver = place.driver
-    driver.create("three", place.spec(Wish(False, 1, 1, 1), lease=2.0))
+    driver.create("three", place.spec(Wish(False, 1, 1, 1), lease=5.0))
     wait(driver, "three", has(1))
     lease = driver.folder("three").lease
     for jump in (-7200, 7200, -60, 60):  # seconds; touched by a worker whose clock jumps
@@ -132,10 +131,10 @@ def test_it_ends_by_itself_when_nobody_minds_it(place):
         time.sleep(0.8)
     assert driver.observe("three").process == "running"
     processes = place.processes("three")
-    seen = wait(driver, "three", lambda seen: seen.process == "ended", seconds=20, hold=False)
+    seen = wait(driver, "three", lambda seen: seen.process == "ended", hold=False)
     assert (seen.outcome, seen.reason) == ("closed", "It was closed because VoxelHub no longer answered.")
     driver.observe("three")
-    _, living = psutil.wait_procs(processes, timeout=10)
+    _, living = psutil.wait_procs(processes, timeout=60)
     assert living == []
 
 
@@ -147,11 +146,11 @@ def test_a_cluster_that_cannot_start_says_why(place, tmp_path):
     spec = place.spec(Wish(False, 1, 1, 1))
     read_only = (*spec.read_only, (str(broken), str(broken)))
     place.driver.create("four", replace(spec, environment=str(broken), read_only=read_only))
-    seen = wait(place.driver, "four", lambda seen: seen.process == "ended", seconds=60)
+    seen = wait(place.driver, "four", lambda seen: seen.process == "ended")
     assert seen.outcome == "failed"
     assert "ended with code 3" in seen.reason
     assert seen.reason.endswith("No module named distributed")
-    until(lambda: not place.processes("four"), 20)
+    until(lambda: not place.processes("four"))
 
 
 def test_what_a_worker_sees(place, tmp_path):

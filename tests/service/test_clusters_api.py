@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ from support.service import bearer, make_service
 from support.world import ROOT, add_project
 from voxelhub_service.clusters.base import ClusterObservation, Happened, WorkerSeen
 from voxelhub_service.clusters.bell import Bell
+from voxelhub_service.clusters.listening import Listening
 from voxelhub_service.clusters.next_step import KERNEL_GONE
 from voxelhub_service.clusters.reconciler import ASK, ClusterReconciler
 from voxelhub_service.clusters.servers import Owner
@@ -228,7 +228,8 @@ def test_it_ends_with_its_server(place):
 def test_it_ends_with_the_kernel_that_keeps_it(place):
     """One made in a notebook, and no other; a silent hub ends nothing, as kernels are not heard then."""
     place.servers.owners["alice"] = Owner("alice", ["/projects/demo", "/projects/alpha"], {})
-    place.reconciler.patience = 0.5
+    clock = [0.0]
+    place.reconciler.listening, place.reconciler.patience = Listening(lambda: True, lambda: clock[0]), 0.5
     panels, let_go, mine, held = (place.made(made_in=how) for how in ("panel", "notebook", "notebook", "notebook"))
 
     def keep(cluster_id, method="POST", who=ALICE):
@@ -245,14 +246,14 @@ def test_it_ends_with_the_kernel_that_keeps_it(place):
     place.servers.owners["alice"], place.reconciler._owners = None, {}
     for _ in range(3):
         place.reconciler.look()
-        time.sleep(0.3)
+        clock[0] += 0.3
     assert {place.get(one)["state"] for one in ids} == {*states.values()} == {"running"}
     place.servers.owners["alice"] = Owner("alice", ["/projects/demo", "/projects/alpha"], {})
     place.reconciler._silent, place.reconciler._owners = -ASK, {}
     for _ in range(6):
         assert keep(held) == (200, True)
         place.reconciler.look()
-        time.sleep(0.2)
+        clock[0] += 0.2
     assert [place.get(one)["state"] for one in ids] == ["running", "running", "closing", "running"]
     assert place.driver.closed == {mine: KERNEL_GONE}
     assert keep(mine) == (200, False)

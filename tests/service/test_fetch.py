@@ -215,7 +215,7 @@ def test_a_host_that_asks_for_too_much_patience(place: Place) -> None:
 
 def test_a_host_that_stays_silent(place: Place) -> None:
     hold = threading.Event()
-    with web(lambda request: hold.wait(10) and None) as host:
+    with web(lambda request: hold.wait(120) and None) as host:
         problem = place.refusal(host.url(), replace(QUICK, attempts=2, idle=0.2))
         hold.set()
     assert problem.code == "url_unreachable" and "does not answer" in problem.detail and len(host.requests) == 2
@@ -324,7 +324,7 @@ def test_a_limit_for_each_host(place: Place) -> None:
     hold = threading.Semaphore(0)
 
     def slow(request: Request) -> None:
-        hold.acquire(timeout=10)
+        hold.acquire(timeout=120)
         whole(SMALL)(request)
 
     with web(slow) as host:
@@ -573,7 +573,7 @@ def ftp_host(folder: Path, **handler: Any) -> Iterator[int]:
         yield server.socket.getsockname()[1]
     finally:
         stop.set()
-        thread.join(5)
+        thread.join(60)
 
 
 def test_ftp(place: Place, tmp_path: Path) -> None:

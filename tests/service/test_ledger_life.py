@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from datetime import date, timedelta
 
 import pytest
@@ -73,7 +72,7 @@ class TestRuns:
         (tmp_path / "budgets").write_text("currency: EUR\npeople: {alice: {money: 4000}}\n")
         place.start()
         begun = place.submit(sleep=1.5)
-        until(lambda: entries(place.context, "run"), 60)
+        until(lambda: entries(place.context, "run"))
         assert entries(place.context, "run")[0].ended_at is None, "budgets see it while it runs"
         failed = place.submit(code=3)
         for run_id in (begun, failed):
@@ -88,12 +87,10 @@ class TestRuns:
 
     def test_a_spent_budget_warns_waits_stops_and_refuses_each_once(self, place):
         place.start()
-        long, waiting = place.submit(sleep=60), place.submit(sleep=60)
-        began = time.monotonic()
+        long, waiting = place.submit(sleep=100), place.submit(sleep=100)
         run = place.end(long)
         assert run.state == "cancelled" and run.reason.startswith(f"{STOPPED} The budget of alice for this month: ")
         assert place.end(waiting).state == "cancelled"
-        assert time.monotonic() - began < 40
         with pytest.raises(Problem) as refused:
             place.submit()
         assert refused.value.code == "budget_reached" and " of 4 EUR." in refused.value.detail

@@ -41,7 +41,7 @@ class Here:
         outputs.mkdir(parents=True)
         self.executor.prepare(run_id, Job(["sleep", "60"], {"PATH": "/usr/bin:/bin"}, str(outputs), str(outputs), mode="bare"))
         self.executor.submit(run_id)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while self.executor.observe(run_id).process != "running":
             assert time.monotonic() < deadline
             time.sleep(0.05)

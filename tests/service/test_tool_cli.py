@@ -83,10 +83,10 @@ def _approve_and_run(context, client: httpx.Client, entry: str) -> None:
     thread.start()
     try:
         until(lambda: run_row(context, run["id"]).state in TERMINAL_STATES)
-        until(lambda: not (context.settings.runs_dir / run["id"] / "open").exists(), 60)
+        until(lambda: not (context.settings.runs_dir / run["id"] / "open").exists())
     finally:
         worker.stop()
-        thread.join(20)
+        thread.join(120)
         worker.executor.shutdown()
     ended = run_row(context, run["id"])
     assert (ended.state, ended.reason, ended.tool_digest) == ("succeeded", "", row["digest"])

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -15,7 +16,7 @@ from support.place import CSV, Place
 from support.world import ROOT, audit_is_whole, run_row, sha256, until, versions_of
 from voxelhub_sandbox.bubblewrap import unavailable
 from voxelhub_service.database import reading, writing
-from voxelhub_service.models import TERMINAL_STATES, AuditEvent, Dataset, Entry, Event, Lease, Reservation, Run
+from voxelhub_service.models import TERMINAL_STATES, AuditEvent, Dataset, Entry, Event, Lease, Reservation, Run, utcnow
 from voxelhub_service.runs import publishing, reconciler
 from voxelhub_service.runs.worker import Worker
 
@@ -101,10 +102,10 @@ def test_cancel_in_each_state(place, when, monkeypatch):
     hold = threading.Event()
     if when == "staging_in":
         real = reconciler.staging.stage_in
-        monkeypatch.setattr(reconciler.staging, "stage_in", lambda *a: (hold.wait(10), real(*a)))
+        monkeypatch.setattr(reconciler.staging, "stage_in", lambda *a: (hold.wait(300), real(*a)))
     if when == "staging_out":
         real_publish = publishing.publish
-        monkeypatch.setattr(publishing, "publish", lambda *a, **k: (hold.wait(10), real_publish(*a, **k)))
+        monkeypatch.setattr(publishing, "publish", lambda *a, **k: (hold.wait(300), real_publish(*a, **k)))
     if when != "queued":
         place.start()
     run_id = place.submit(sleep=60 if when == "running" else 0)
@@ -155,11 +156,11 @@ def test_a_second_worker_waits_and_takes_over(place):
 
 def test_who_lost_the_lease_writes_nothing_more(place):
     worker = place.start()
-    run_id = place.submit(sleep=3)
+    run_id = place.submit(sleep=100)
     until(lambda: place.state(run_id) == "running")
     with writing(place.context.engine) as session:
         session.get_one(Lease, "worker").holder = json.dumps({"host": "elsewhere", "pid": 1, "start": 1})
-    until(lambda: not place.threads[0][1].is_alive(), 60)
+    until(lambda: not place.threads[0][1].is_alive())
     assert worker.lost.is_set() and place.state(run_id) == "running"
 
 
@@ -214,10 +215,10 @@ def test_a_run_survives_its_worker(place):
     until(lambda: place.state(run_id) == "running")
     process.send_signal(signal.SIGKILL)
     process.wait()
-    started = time.monotonic()
+    with writing(place.context.engine) as session:  # a dead holder on this machine need not expire
+        session.get_one(Lease, "worker").expires_at = utcnow() + timedelta(hours=1)
     place.start()
     assert place.end(run_id).state == "succeeded"
-    assert time.monotonic() - started < 28, "a dead holder on this machine need not expire"
     assert len(list(place.folder(run_id).glob("claim-*"))) == 1 and len(versions_of(place.context, run_id)) == 1
     assert place.findings() == []
 

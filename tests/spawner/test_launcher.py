@@ -34,7 +34,7 @@ def order(folder: Path, script: str, *, sandbox: bool, grace: float = 5.0, memor
                  read_write=[(str(home), inside)], devices=[], grace=grace)
 
 
-def wait(condition: Callable[[], object], seconds: float = 20) -> None:
+def wait(condition: Callable[[], object], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -53,7 +53,7 @@ def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
 @BOTH
 def test_the_programs_end_is_the_launchers(tmp_path: Path, sandbox: bool) -> None:
     launched = launch(order(tmp_path, "pwd; echo out; echo err >&2; touch here; exit 7", sandbox=sandbox))
-    assert launched.wait(20) == 7
+    assert launched.wait(120) == 7
     assert (tmp_path / "home/here").exists()
     assert (tmp_path / "log").read_text().splitlines()[1:] == ["out", "err"]
 
@@ -70,7 +70,7 @@ def test_the_launcher_keeps_a_record_of_what_the_server_used(tmp_path: Path, san
     first = json.loads(record.read_text())
     assert first["ended_at"] is None and first["process"]["pid"] == launched.pid and {**first, **facts} == first
     wait(lambda: json.loads(record.read_text())["usage"]["seconds"] >= 1)
-    assert launched.wait(20) == 0
+    assert launched.wait(120) == 0
     took, last = time.monotonic() - began, json.loads(record.read_text())
     assert last["ended_at"] >= first["started_at"] and 2.2 < last["usage"]["seconds"] < took
     assert last["usage"]["used_cpu_seconds"] > 0 and last["usage"]["peak_memory"] > 100_000
@@ -83,7 +83,7 @@ def test_asked_to_end_the_program_may_tidy_up(tmp_path: Path, sandbox: bool) -> 
     launched = launch(order(tmp_path, script, sandbox=sandbox))
     wait((tmp_path / "home/ready").exists)
     launched.terminate()
-    assert launched.wait(20) == 3
+    assert launched.wait(120) == 3
     assert (tmp_path / "home/bye").exists()
 
 
@@ -93,11 +93,11 @@ def test_what_does_not_listen_is_killed_with_all_its_children(tmp_path: Path, sa
     script = "trap '' TERM; setsid sleep 1001 & (setsid sleep 1002 & ) ; touch ready; while :; do sleep 0.1; done"
     launched = launch(order(tmp_path, script, sandbox=sandbox, grace=1))
     wait((tmp_path / "home/ready").exists)
+    wait(lambda: len(tree(launched.pid)) >= 4)
     before = tree(launched.pid)
-    assert len(before) >= 4
     launched.terminate()
-    launched.wait(20)
-    wait(lambda: not alive(before), 5)
+    launched.wait(120)
+    wait(lambda: not alive(before))
 
 
 @BOTH
@@ -105,8 +105,8 @@ def test_daemons_do_not_outlive_the_program(tmp_path: Path, sandbox: bool) -> No
     launched = launch(order(tmp_path, "(setsid sleep 1003 & echo $! ) ; touch ready; sleep 1", sandbox=sandbox))
     wait((tmp_path / "home/ready").exists)
     before = tree(launched.pid)
-    assert launched.wait(20) == 0
-    wait(lambda: not alive(before), 5)
+    assert launched.wait(120) == 0
+    wait(lambda: not alive(before))
 
 
 @BOTH
@@ -117,8 +117,8 @@ def test_a_killed_launcher_leaves_nothing(tmp_path: Path, sandbox: bool) -> None
     wait((tmp_path / "home/ready").exists)
     before = tree(launched.pid)
     launched.send_signal(signal.SIGKILL)
-    launched.wait(10)
-    wait(lambda: not alive(before), 5)
+    launched.wait(120)
+    wait(lambda: not alive(before))
 
 
 @BOTH
@@ -130,13 +130,13 @@ def test_no_secret_stands_in_a_command_line(tmp_path: Path, sandbox: bool) -> No
     assert (tmp_path / "log").read_text().splitlines() == ["token is sesame-7", "0"]
     assert (tmp_path / "log").stat().st_mode & 0o777 == 0o600
     launched.kill() if sandbox else launched.terminate()
-    launched.wait(20)
+    launched.wait(120)
 
 
 def test_nothing_of_the_hubs_environment_comes_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_OF_THE_HUB", "x")
     launched = launch(order(tmp_path, "env; touch ready", sandbox=False))
-    launched.wait(20)
+    launched.wait(120)
     assert "SECRET_OF_THE_HUB" not in (tmp_path / "log").read_text()
 
 
@@ -165,11 +165,11 @@ def test_memory_above_the_limit_ends_the_hungry_process_only(tmp_path: Path, san
     hungry = "/usr/bin/python3 -c 'import time; x = bytearray(400 * 1024**2); time.sleep(30)'"
     script = f"{hungry} ; echo hungry ended with $? > ended; sleep 1007"
     launched = launch(order(tmp_path, script, sandbox=sandbox, memory=GIB // 5))
-    wait((tmp_path / "home/ended").exists, 40)
+    wait((tmp_path / "home/ended").exists)
     assert (tmp_path / "home/ended").read_text() == "hungry ended with 137\n"
     assert launched.poll() is None
     launched.terminate()
-    launched.wait(20)
+    launched.wait(120)
 
 
 def test_a_long_log_gives_way_to_a_new_one(tmp_path: Path) -> None:
@@ -178,6 +178,6 @@ def test_a_long_log_gives_way_to_a_new_one(tmp_path: Path) -> None:
     with log.open("wb") as file:
         file.truncate(LOG_MAX + 1)
     launched = launch(order(tmp_path, "echo new", sandbox=False))
-    assert launched.wait(20) == 0
+    assert launched.wait(120) == 0
     assert log.read_text() == "new\n"
     assert log.with_name(f"{log.name}.1").stat().st_size == LOG_MAX + 1

@@ -39,7 +39,7 @@ class BatchJourney(Journey):
 
     def _over(self, joins: int) -> None:
         until(lambda: len(self.runs("join")) >= joins and self.told()["state"] == "failed", 240, step=0.2)
-        until(lambda: not list(self.fleet.settings.runs_dir.glob("*/open")), 90)
+        until(lambda: not list(self.fleet.settings.runs_dir.glob("*/open")))
 
     def told(self) -> dict[str, Any]:
         return dict(self._ask("GET", f"/batches/{self.batch}").json())

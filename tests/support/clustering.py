@@ -69,7 +69,7 @@ def processes_naming(text: str) -> list[psutil.Process]:
     return list(found.values())
 
 
-def wait(driver: ClusterDriver, cluster_id: str, ready: Callable[[ClusterObservation], object], seconds: float = 120,
+def wait(driver: ClusterDriver, cluster_id: str, ready: Callable[[ClusterObservation], object], seconds: float = 240,
          hold: bool = True) -> ClusterObservation:
     """Observe it, as the service does, until that is so."""
     deadline = time.monotonic() + seconds

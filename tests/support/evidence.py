@@ -38,7 +38,7 @@ class Bench:
     def stop(self) -> None:
         if self.worker is not None and self._thread is not None:
             self.worker.stop()
-            self._thread.join(20)
+            self._thread.join(120)
             self.worker.executor.shutdown()
 
     def submit(self, *entries: str, project: str = "demo", user: str = "alice", **arguments: Any) -> str:
@@ -50,7 +50,7 @@ class Bench:
 
     def end(self, run_id: str) -> Run:
         until(lambda: run_row(self.context, run_id).state in TERMINAL_STATES)
-        until(lambda: not (self.folder(run_id) / "open").exists(), 60)
+        until(lambda: not (self.folder(run_id) / "open").exists())
         return run_row(self.context, run_id)
 
     def run(self, *entries: str, **more: Any) -> Run:

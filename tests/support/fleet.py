@@ -55,7 +55,7 @@ class Fleet:
         self.deaths: list[str] = []
         self._over = threading.Event()
         self.client = httpx.Client(base_url=f"{self.settings.service_url}{PREFIX.removeprefix('/services/voxelhub')}",
-                                   headers=bearer("alice"), timeout=30)
+                                   headers=bearer("alice"), timeout=60)
 
     def __enter__(self) -> Fleet:
         for name in COMMANDS:
@@ -72,7 +72,7 @@ class Fleet:
             process.terminate()
         for process in self.processes.values():
             try:
-                process.wait(15)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -94,7 +94,7 @@ class Fleet:
     def wait_for_api(self) -> None:
         self.request("GET", "/health", seconds=240)  # a busy machine starts Python slowly
 
-    def request(self, method: str, path: str, seconds: float = 60, **options: Any) -> httpx.Response:
+    def request(self, method: str, path: str, seconds: float = 180, **options: Any) -> httpx.Response:
         """As a client does that comes back: again after a cut connection or while the service starts."""
         deadline = time.monotonic() + seconds
         while True:

@@ -35,7 +35,7 @@ T = TypeVar("T")
 SERVICE_SCOPE = "access:services!service=voxelhub"
 
 
-def until(condition: Callable[[], T], seconds: float = 30, what: str = "the condition") -> T:
+def until(condition: Callable[[], T], seconds: float = 120, what: str = "the condition") -> T:
     """The first truthy value of `condition`; AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
@@ -60,7 +60,7 @@ class Installation:
 
     # -- life -------------------------------------------------------------------------------------------------------
 
-    def start(self, seconds: float = 240) -> Self:
+    def start(self, seconds: float = 420) -> Self:
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 [*VOXELHUB, "up", "--credentials-file", str(self.credentials), *self.arguments],
@@ -84,7 +84,7 @@ class Installation:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
         try:
-            return self.process.wait(60)
+            return self.process.wait(120)
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGINT)  # the second one kills
             return self.process.wait(20)
@@ -106,13 +106,13 @@ class Installation:
         return json.loads((self.settings.state_dir / "run" / "status.json").read_text())
 
     def pid(self, name: str) -> int:
-        return int(until(lambda: self.status()["children"][name]["pid"], 30, f"a process {name}"))
+        return int(until(lambda: self.status()["children"][name]["pid"], 120, f"a process {name}"))
 
     def kill(self, name: str) -> None:
         """SIGKILL to a child (keycloak, proxy, hub, service, worker); the supervisor starts it again."""
         os.kill(self.pid(name), signal.SIGKILL)
 
-    def wait_ready(self, name: str, after: int = 0, seconds: float = 60) -> None:
+    def wait_ready(self, name: str, after: int = 0, seconds: float = 240) -> None:
         """Until the child serves and was started again at least `after` times."""
         def ready() -> bool:
             child = self.status()["children"][name]

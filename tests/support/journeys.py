@@ -49,7 +49,7 @@ class Journey:
     def end(self) -> Run:
         found: list[Run] = []
         until(lambda: self._look(found) and found[-1].state in TERMINAL_STATES, 240)
-        until(lambda: not (self.fleet.settings.runs_dir / str(self.run_id) / "open").exists(), 90)
+        until(lambda: not (self.fleet.settings.runs_dir / str(self.run_id) / "open").exists())
         until(lambda: self._look(found))
         return found[-1]
 
@@ -93,7 +93,7 @@ class Journey:
     def _send(self, path: str, data: bytes) -> None:
         """tus: after a cut connection, ask for the offset and go on from there."""
         headers = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 240
         while (offset := int(self._ask("HEAD", path, headers=headers).headers["Upload-Offset"])) < len(data):
             assert time.monotonic() < deadline, f"{path} stays at {offset}"
             answer = self.fleet.request("PATCH", path, content=data[offset:offset + CHUNK],
@@ -114,7 +114,7 @@ class Journey:
         self.fleet.disarm()
         first = self._upload()
         until(lambda: run_row(self.fleet.context, first).state in TERMINAL_STATES, 240)
-        until(lambda: not (self.fleet.settings.runs_dir / first / "open").exists(), 90)
+        until(lambda: not (self.fleet.settings.runs_dir / first / "open").exists())
         if armed:
             self.fleet.arm(armed)
         (item,) = self._ask("GET", "/quarantine", params={"run": first}).json()["items"]

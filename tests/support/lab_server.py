@@ -58,7 +58,7 @@ def lab_server(
     finally:
         process.terminate()
         try:
-            process.wait(20)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -66,12 +66,12 @@ def lab_server(
 
 
 def _wait(server: LabServer, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"the Jupyter server ended:\n{log.read_text()[-3000:]}")
         try:
-            if httpx.get(f"{server.url}/api/status", headers=server.headers, timeout=2).is_success:
+            if httpx.get(f"{server.url}/api/status", headers=server.headers, timeout=20).is_success:
                 return
         except httpx.TransportError:
             pass

@@ -46,7 +46,7 @@ class Person:
         """As the hub's own pages call it."""
         return self.http.request(method, f"{self.url}/hub/api/{path}", headers={**CALLS, **xsrf(self.http)}, **options)
 
-    def spawn(self, options: dict[str, Any] | None = None, seconds: float = 90) -> httpx.Response:
+    def spawn(self, options: dict[str, Any] | None = None, seconds: float = 240) -> httpx.Response:
         """The hub's answer to the start; when it began, the server is ready on return."""
         answer = self.hub_api("POST", f"users/{self.name}/server", json=options or {})
         if answer.status_code in STARTED:
@@ -57,7 +57,7 @@ class Person:
         servers = self.hub_api("GET", f"users/{self.name}").json().get("servers") or {}
         return bool(servers.get("", {}).get("ready"))
 
-    def stop(self, seconds: float = 30) -> None:
+    def stop(self, seconds: float = 120) -> None:
         self.hub_api("DELETE", f"users/{self.name}/server")
         until(lambda: not processes(self.installation, self.name), seconds, f"the end of {self.name}'s server")
 

@@ -39,7 +39,7 @@ class Place:
     def stop(self) -> None:
         for worker, thread in self.threads:
             worker.stop()
-            thread.join(20)
+            thread.join(120)
             worker.executor.shutdown()
 
     def submit(self, *names, **arguments) -> str:
@@ -60,7 +60,7 @@ class Place:
 
     def end(self, run_id: str, seconds: float = 120) -> Run:
         until(lambda: self.state(run_id) in TERMINAL_STATES, seconds)
-        until(lambda: not (self.folder(run_id) / "open").exists(), 60)
+        until(lambda: not (self.folder(run_id) / "open").exists())
         return run_row(self.context, run_id)
 
     def folder(self, run_id: str):

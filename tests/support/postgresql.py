@@ -83,7 +83,7 @@ class Cluster:
                 [self.programs / "postgres", "-D", self.folder / "data", *(f"--{key}={value}" for key, value in options.items())],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, preexec_fn=_end_with_parent,
                 **self._as_user())
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while True:
             try:
                 self.connect("postgres").close()

@@ -38,11 +38,11 @@ template(name="whole" type="string" string="%pri% %app-name% %msgid% %msg%\\n")
     process = subprocess.Popen([PROGRAM, "-n", "-f", str(settings), "-i", str(folder / "pid")],
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while not (folder / "socket").exists():
             assert process.poll() is None and time.monotonic() < deadline, "rsyslogd did not start"
             time.sleep(0.1)
         yield port, received
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)

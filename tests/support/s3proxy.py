@@ -53,11 +53,11 @@ def s3_server(folder: Path, bucket: str = "evidence", port: int = 0) -> Iterator
         yield server
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def _wait(server: S3Server, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline and process.poll() is None:
         try:
             httpx.get(server.url, timeout=5, trust_env=False)

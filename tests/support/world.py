@@ -94,7 +94,7 @@ def audit_is_whole(context: Context) -> bool:
         return verify(session, context.audit) == []
 
 
-def until(condition: Callable[[], object], seconds: float = 120.0, step: float = 0.05) -> None:
+def until(condition: Callable[[], object], seconds: float = 180.0, step: float = 0.05) -> None:
     """Wait for a condition, or fail naming how long was waited."""
     import time
 

@@ -58,7 +58,7 @@ def place(tmp_path):
 
     yield context, project, run
     worker.stop()
-    thread.join(20)
+    thread.join(120)
     worker.executor.shutdown()
 
 
