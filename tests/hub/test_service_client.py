@@ -78,7 +78,8 @@ def test_configuration_copies_no_client() -> None:
     (["up"], "the chart starts each part"), (["status"], "kubectl get pods"), (["backup", "FILE"], "docs/administrator.md"),
     (["restore", "FILE"], "docs/administrator.md")])
 def test_what_is_for_one_machine_is_refused_in_a_pod(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str], said: str) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str], said: str,
+) -> None:
     pod = HubPod(tmp_path)
     for name, value in pod.environ.items():
         monkeypatch.setenv(name, value)
