@@ -190,7 +190,17 @@ def run(order: Order) -> int:
             return _hold(server, orders, confinement, life)
         finally:
             server.kill()
+            wait_for_all()
             life.end(confinement)
+
+
+def wait_for_all(patience: float = 2.0) -> None:
+    """For every process that is ours, orphans too: what is not waited for, the kernel does not count for us."""
+    deadline = time.monotonic() + patience
+    with contextlib.suppress(ChildProcessError):
+        while time.monotonic() < deadline:
+            if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                time.sleep(0.01)
 
 
 def _hold(server: Server, orders: Orders, confinement: Confinement, life: Life) -> int:
