@@ -23,7 +23,7 @@ from .base import NotStarted, VoxelHubSpawner
 from .form import Choice, Note
 from .kube_chart import Chart, read_chart
 from .kube_gpus import GpuView, count, finished, note, selector_of
-from .kube_life import begun, now, used
+from .kube_life import asked, now, started, used
 from .kube_limits import Held, Starting, exceeded
 from .kube_models import model
 from .kube_objects import claim, pod
@@ -35,6 +35,7 @@ from .mounts import server_environ
 Document = Mapping[str, Any]
 PERSONAL = "home-"  # how the name of a user's own project begins
 NO_FOLDERS = "The folders of your projects cannot be made ready now, so no server can start. Try again in a moment."
+SILENCE, PAUSE = 120.0, 2.0  # seconds for a cluster that does not answer, and between two looks
 NO_CLUSTER = "The cluster does not answer now, so no server can start. Try again in a moment."
 
 
@@ -182,9 +183,10 @@ class VoxelHubKubeSpawner(VoxelHubSpawner, KubeSpawner):  # type: ignore[misc]
         self.projects = list(mounted(spec.project, self._granted(), self.read.networks))
         await self._make_folders()
         self.plan = self._make_plan(spec)
+        self.facts = asked(uuid.uuid4().hex, self.user.name, self.name, spec)
         self._remember()
         url = await self._until_it_runs()
-        self.facts = begun(uuid.uuid4().hex, self.user.name, self.name, spec, now())
+        self.facts = started(self.facts, now())
         return url
 
     async def _make_folders(self) -> None:
@@ -293,13 +295,34 @@ class VoxelHubKubeSpawner(VoxelHubSpawner, KubeSpawner):  # type: ignore[misc]
             self.report(self.user.name, "server.stop", self._resource, "success", {})
 
     async def poll(self) -> int | None:
-        code: int | None = await super().poll()
+        code = await self._patient_poll()
+        if self.facts and not self.facts["started_at"] and self.is_pod_running(self._pod()):  # its hub was killed meanwhile
+            self.facts = started(self.facts, now())
+            self._remember()
         await self._charge(ended=code is not None)
         return code
 
+    async def _patient_poll(self) -> int | None:
+        """A cluster that does not answer says nothing of a server; a hub that starts would forget one whose look failed."""
+        patience = time.monotonic() + SILENCE
+        while True:
+            try:
+                code: int | None = await super().poll()
+                return code
+            except (ApiException, ClientError, OSError) as error:
+                if time.monotonic() > patience:
+                    raise
+                self.log.warning("Whether %s runs is not known now: %s", self._log_name, error)
+            await asyncio.sleep(PAUSE)
+
+    async def _start_reflector(self, kind: str, reflector_class: Any, replace: bool = False, **more: Any) -> Any:
+        """KubeSpawner keeps a view whose first look failed, or that gave up, sees no pod by it, and takes all for ended."""
+        known = self.reflectors.get(self._get_reflector_key(kind))
+        return await super()._start_reflector(kind, reflector_class, replace=replace or _blind(known), **more)
+
     async def _charge(self, *, ended: bool) -> None:
         """What cannot be told now is told at the next look: the record has all since the start."""
-        if self.charge is None or not self.facts or self.facts["ended_at"]:
+        if self.charge is None or not self.facts.get("started_at") or self.facts["ended_at"]:
             return
         record = used(self.facts, now(), ended=ended)
         try:
@@ -357,6 +380,13 @@ class _Doubts:
         if reason.code != self._code:
             self._code, self._since = reason.code, time.monotonic()
         return reason if time.monotonic() - self._since >= reason.patience else None
+
+
+def _blind(view: Any) -> bool:
+    if view is None or not view.first_load_future.done():
+        return False
+    failed = view.first_load_future.cancelled() or view.first_load_future.exception() is not None
+    return failed or view.watch_task is None or view.watch_task.done()
 
 
 def _when(event: Document) -> str:

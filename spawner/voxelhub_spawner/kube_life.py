@@ -8,10 +8,15 @@ from typing import Any
 from voxelhub_sandbox.profiles import ServerSpec
 
 
-def begun(identity: str, user: str, server: str, spec: ServerSpec, at: datetime) -> dict[str, Any]:
-    """Facts that the hub keeps in a server's state from the moment it runs."""
+def asked(identity: str, user: str, server: str, spec: ServerSpec) -> dict[str, Any]:
+    """Facts that the hub keeps in a server's state from before its pod is made, so that no pod runs that nobody counts."""
     return {"id": identity, "user": user, "server": server, "profile": spec.profile, "cpu": spec.cpu, "gpus": spec.gpu_count,
-            "started_at": at.isoformat(timespec="milliseconds"), "ended_at": None}
+            "started_at": None, "ended_at": None}
+
+
+def started(facts: dict[str, Any], at: datetime) -> dict[str, Any]:
+    """From when it is seen to run: waiting for a place costs nothing."""
+    return facts | {"started_at": at.isoformat(timespec="milliseconds")}
 
 
 def used(facts: dict[str, Any], now: datetime, *, ended: bool) -> dict[str, Any]:

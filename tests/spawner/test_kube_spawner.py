@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from jupyterhub import orm
 from jupyterhub.objects import Hub, Server
+from kubernetes_asyncio.client import ApiException
 from kubespawner.slugs import is_valid_label, is_valid_object_name
 from support.chart import chart_document
 from support.fake_cluster import RUNNING, FakeCluster
@@ -173,7 +174,58 @@ async def test_a_hub_that_was_killed_while_it_started_one_finds_it_too(world: Wo
     await VoxelHubKubeSpawner._stop_all_reflectors()
     again = world.spawner()
     again.load_state(state)
+    assert await again.poll() is None and world.charged == [], "waiting costs nothing"
+    world.cluster.put("pods", world.pod() | {"status": RUNNING})
+    await asyncio.sleep(0.5)
     assert await again.poll() is None
+    assert world.charged[0]["user"] == "ada" and again.orm_spawner.state["facts"]["started_at"]
+
+
+async def test_a_cluster_that_is_silent_when_the_hub_starts_costs_nobody_their_server(
+        world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JupyterHub forgets a server whose poll raises; KubeSpawner calls every server ended after a first look that failed."""
+    monkeypatch.setattr("voxelhub_spawner.kube.PAUSE", 0.2)
+    first = world.spawner()
+    await first.start()
+    await VoxelHubKubeSpawner._stop_all_reflectors()
+    world.cluster.refused["GET", "pods"] = (503, status_document(503, "ServiceUnavailable", "etcd leader changed"))
+    again = [world.spawner() for _ in range(3)]
+    for one in again:
+        one.load_state(first.get_state())
+    looks = [asyncio.ensure_future(one.poll()) for one in again]
+    done, _ = await asyncio.wait(looks, timeout=1)
+    assert not done
+    del world.cluster.refused["GET", "pods"]
+    assert await asyncio.gather(*looks) == [None] * 3
+
+
+async def test_a_view_that_gave_up_is_made_anew(world: World) -> None:
+    spawner = world.spawner()
+    await spawner.start()
+    spawner.pod_reflector.watch_task.cancel()
+    await asyncio.wait({spawner.pod_reflector.watch_task})
+    world.cluster.take("pods", "jupyter-ada")
+    assert await spawner.poll() == 1, "it would have been there for ever"
+
+
+async def test_a_cluster_that_stays_silent_is_an_error_in_the_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voxelhub_spawner.kube.PAUSE", 0.1)
+    monkeypatch.setattr("voxelhub_spawner.kube.SILENCE", 0.5)
+    world.cluster.refused["GET", "pods"] = (403, status_document(403, "Forbidden", "pods is forbidden"))
+    with pytest.raises(ApiException):
+        await world.spawner().poll()
+
+
+async def test_a_start_that_failed_costs_nothing(world: World) -> None:
+    world.cluster.then = world.cluster.stay(BACK_OFF, node="node1")
+    spawner = world.spawner()
+    await refused(spawner)
+    await spawner.stop()
+    assert world.charged == [] and world.told() == [
+        ("server.start", "server:ada/", "success"), ("project.mount", "project:heart", "success"),
+        ("project.mount", "project:home-ada", "success"), ("project.mount", "project:lung", "success"),
+        ("project.mount", "project:open", "success"), ("server.start", "server:ada/", "failure"),
+        ("server.stop", "server:ada/", "success")]
 
 
 async def test_what_a_server_used_is_told_until_it_ends(world: World) -> None:
