@@ -29,7 +29,8 @@ from .kube_models import model
 from .kube_objects import claim, pod
 from .kube_plan import Names, PodPlan, choices, common_labels, make_plan, mounted, network_of, server_command, server_variables
 from .kube_progress import ANSWERS, Teller, reached
-from .kube_reasons import Reason, explain, refusal, removed, timed_out
+from .kube_reasons import Reason, explain, refusal, timed_out
+from .kube_watch import Doubts, blind, text, when
 from .mounts import server_environ
 
 Document = Mapping[str, Any]
@@ -172,7 +173,7 @@ class VoxelHubKubeSpawner(VoxelHubSpawner, KubeSpawner):  # type: ignore[misc]
             await self._sweep()
             raise
         except ApiException as error:
-            raise self._failed(refusal(error.status or 0, _text(error.body))) from None
+            raise self._failed(refusal(error.status or 0, text(error.body))) from None
         except (ClientError, OSError) as error:  # a time-out is an OSError too, of the cluster's answers
             raise self._failed(Reason("cluster", NO_CLUSTER, f"{type(error).__name__}: {error}")) from None
         finally:
@@ -247,7 +248,7 @@ class VoxelHubKubeSpawner(VoxelHubSpawner, KubeSpawner):  # type: ignore[misc]
     async def _until_it_runs(self) -> str:
         """As KubeSpawner starts it, but given up with a sentence as soon as no waiting helps, and before the hub gives up."""
         making = asyncio.ensure_future(super()._start())
-        doubts = _Doubts()
+        doubts = Doubts()
         patience = self.start_timeout - min(5.0, self.start_timeout / 10)
         try:
             async with asyncio.timeout(patience):
@@ -302,6 +303,15 @@ class VoxelHubKubeSpawner(VoxelHubSpawner, KubeSpawner):  # type: ignore[misc]
         await self._charge(ended=code is not None)
         return code
 
+    async def get_url(self) -> str:
+        """A hub that was killed while a server started does not know where that is, and waits for it as for any start."""
+        for _ in range(self.start_timeout):
+            if await self._patient_poll() is not None or self.is_pod_running(self._pod()):
+                break
+            await asyncio.sleep(1)
+        seen = self._pod()
+        return f"{self._get_pod_url(seen)}{self.server.base_url}" if self.is_pod_running(seen) else str(self.server.url)
+
     async def _patient_poll(self) -> int | None:
         """A cluster that does not answer says nothing of a server; a hub that starts would forget one whose look failed."""
         patience = time.monotonic() + SILENCE
@@ -318,7 +328,7 @@ class VoxelHubKubeSpawner(VoxelHubSpawner, KubeSpawner):  # type: ignore[misc]
     async def _start_reflector(self, kind: str, reflector_class: Any, replace: bool = False, **more: Any) -> Any:
         """KubeSpawner keeps a view whose first look failed, or that gave up, sees no pod by it, and takes all for ended."""
         known = self.reflectors.get(self._get_reflector_key(kind))
-        return await super()._start_reflector(kind, reflector_class, replace=replace or _blind(known), **more)
+        return await super()._start_reflector(kind, reflector_class, replace=replace or blind(known), **more)
 
     async def _charge(self, *, ended: bool) -> None:
         """What cannot be told now is told at the next look: the record has all since the start."""
@@ -346,7 +356,7 @@ class VoxelHubKubeSpawner(VoxelHubSpawner, KubeSpawner):  # type: ignore[misc]
         found = self._pod()
         mine = found if found is not None and self._made and found["metadata"].get("uid") == self._made else None
         events = self.event_reflector.resources.values() if self.event_reflector and self._made else []
-        return mine, sorted((e for e in events if e["involvedObject"].get("uid") == self._made), key=_when)
+        return mine, sorted((e for e in events if e["involvedObject"].get("uid") == self._made), key=when)
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Steps in words until the pod runs; the hub itself says when JupyterLab answers."""
@@ -361,40 +371,3 @@ class VoxelHubKubeSpawner(VoxelHubSpawner, KubeSpawner):  # type: ignore[misc]
         if not self._start_future.cancelled() and self._start_future.exception() is None:
             for told in teller.say([ANSWERS]):
                 yield told
-
-
-class _Doubts:
-    """Whether a start is hopeless: the same reason for as long as its patience, or a pod that was there and is gone."""
-
-    def __init__(self) -> None:
-        self._code, self._since, self._seen = "", 0.0, False
-
-    def about(self, pod: Document | None, events: Sequence[Document]) -> Reason | None:
-        if pod is None:
-            return removed(events) if self._seen else None
-        self._seen = True
-        reason = explain(pod, events)
-        if reason is None:
-            self._code = ""
-            return None
-        if reason.code != self._code:
-            self._code, self._since = reason.code, time.monotonic()
-        return reason if time.monotonic() - self._since >= reason.patience else None
-
-
-def _blind(view: Any) -> bool:
-    if view is None or not view.first_load_future.done():
-        return False
-    failed = view.first_load_future.cancelled() or view.first_load_future.exception() is not None
-    return failed or view.watch_task is None or view.watch_task.done()
-
-
-def _when(event: Document) -> str:
-    """Newer events have `eventTime` alone, and a series its last."""
-    series = event.get("series") or {}
-    return str(event.get("lastTimestamp") or series.get("lastObservedTime") or event.get("eventTime")
-               or event["metadata"].get("creationTimestamp") or "")
-
-
-def _text(body: Any) -> str:
-    return body.decode(errors="replace") if isinstance(body, bytes) else str(body or "")

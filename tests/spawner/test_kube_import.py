@@ -20,7 +20,7 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_package_and_everything_pure() -> None:
-    pure = ("chart", "gpus", "life", "limits", "objects", "plan", "progress", "reasons")
+    pure = ("chart", "gpus", "life", "limits", "objects", "plan", "progress", "reasons", "watch")
     done = run("import voxelhub_spawner\n" + "\n".join(f"import voxelhub_spawner.kube_{name}" for name in pure)
                + "\nassert set(voxelhub_spawner.__all__) == {'LocalIsolatedSpawner', 'VoxelHubKubeSpawner'}; print('all')")
     assert done.stdout == "all\n", done.stderr

@@ -175,8 +175,10 @@ async def test_a_hub_that_was_killed_while_it_started_one_finds_it_too(world: Wo
     again = world.spawner()
     again.load_state(state)
     assert await again.poll() is None and world.charged == [], "waiting costs nothing"
+    where = asyncio.ensure_future(again.get_url())
+    assert not (await asyncio.wait({where}, timeout=0.5))[0], "asked for at once, and there only later"
     world.cluster.put("pods", world.pod() | {"status": RUNNING})
-    await asyncio.sleep(0.5)
+    assert await where == "http://10.244.0.7:8888/user/ada/"
     assert await again.poll() is None
     assert world.charged[0]["user"] == "ada" and again.orm_spawner.state["facts"]["started_at"]
 
