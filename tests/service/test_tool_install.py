@@ -54,8 +54,9 @@ def server(tmp_path, monkeypatch):
         data = package.zipped(tool_files(lock="lock.txt", add={"lock.txt": lock}))
         row = client.post("/tools/submissions", content=data, headers=DEVELOPER).json()
         if approve:
-            client.post(f"/tools/submissions/{row['id']}/decision", json={"decision": "approve", "reason": "Fine."},
-                        headers=bearer("admin"))
+            answer = client.post(f"/tools/submissions/{row['id']}/decision", json={"decision": "approve", "reason": "Fine."},
+                                 headers=bearer("admin"))
+            assert answer.status_code == 200, answer.text
         return row
 
     return client, context, submit
@@ -65,15 +66,16 @@ def lock_of(digest: str) -> str:
     return f"tiny-answer==1.0 \\\n    --hash=sha256:{digest}\n"
 
 
-def test_the_lock_becomes_an_environment(server, capsys):
+def test_the_lock_becomes_an_environment(server, capfd):
     client, context, submit = server
     lock = lock_of(hashlib.sha256(wheel("tiny_answer")).hexdigest())
     row = submit(lock)
     shown = client.get("/tools/rows", headers=bearer("bob")).json()
     assert not shown["eligible"] and "voxelhub tool install rows 1.0.0" in shown["reason"]
-    assert cli.main(["install", "rows", "1.0.0"]) == 1 and "Nothing was installed" in capsys.readouterr().err
-    assert cli.main(["install", "rows", "1.0.0", "--yes"]) == 0
-    said = capsys.readouterr().out
+    assert cli.main(["install", "rows", "1.0.0"]) == 1 and "Nothing was installed" in capfd.readouterr().err
+    done = cli.main(["install", "rows", "1.0.0", "--yes"])
+    said, error = capfd.readouterr()
+    assert done == 0, error
     name = f"tool-rows-{hashlib.sha256(lock.encode()).hexdigest()[:12]}"
     assert "tiny-answer 1.0" in said and f"{name} is installed" in said
     environment = context.settings.envs_dir / name
@@ -85,7 +87,7 @@ def test_the_lock_becomes_an_environment(server, capsys):
     with reading(context.engine) as session:
         record = session.scalars(select(AuditEvent).where(AuditEvent.action == "tool.install")).one()
     assert (record.detail["environment"], record.detail["digest"]) == (name, row["digest"])
-    assert cli.main(["install", "rows", "1.0.0", "--yes"]) == 0 and "installed already" in capsys.readouterr().out
+    assert cli.main(["install", "rows", "1.0.0", "--yes"]) == 0 and "installed already" in capfd.readouterr().out
 
 
 def test_other_bytes_than_the_lock_says_are_not_installed(server, capfd):

@@ -26,7 +26,7 @@ def install(settings: Settings, lock: Path, target: Path) -> None:
     part = target.with_name(f".{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     environ = {name: value for name, value in os.environ.items() if name in PASSED or name.startswith(PREFIXES)}
-    environ["UV_COMPILE_BYTECODE"] = "1"
+    environ |= {"UV_COMPILE_BYTECODE": "1", "UV_COMPILE_BYTECODE_TIMEOUT": "1200"}  # a busy machine starts Python slowly
     commands = (
         [str(uv), "venv", "-q", "--relocatable", "--python", sys.executable, str(part)],
         [str(uv), "pip", "install", "-q", "--require-hashes", "--no-deps", "--only-binary", ":all:", *_vendored(),
