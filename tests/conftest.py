@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -21,6 +22,13 @@ STAGES = [
 ]
 LONGEST = "test_kills.py"  # begins its stage, so that the other files run beside it and not before it
 running: list[Installation] = []
+
+# The same examples every time, however slow the machine: what a change breaks shows with that change. To look for more:
+# pytest --hypothesis-profile search.
+SLOWLY = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+settings.register_profile("repeatable", deadline=None, derandomize=True, database=None, suppress_health_check=SLOWLY)
+settings.register_profile("search", deadline=None, print_blob=True, suppress_health_check=SLOWLY)
+settings.load_profile("repeatable")
 
 
 # Playwright's own Node wants a library that a minimal Debian lacks; the one of our hub runs everywhere.

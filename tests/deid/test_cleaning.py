@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.cleanable import KEY, TOKEN, WhiteFinder, jpeg_of, page_of, shared, tiff_of, tissue
 from voxelhub_service.deid.cleaning import clean
@@ -125,7 +125,7 @@ def test_broken_files_stay_held_whatever_was_decided(tmp_path: Path) -> None:
             assert isinstance(outcome, Held) and not outcome.releasable, name
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(name=st.sampled_from(sorted(GOOD)), flips=st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 255)), max_size=5),
        cut=st.integers(0, 4000), waived=st.booleans())  # fmt: skip
 def test_damage_never_raises(tmp_path: Path, name: str, flips: list[tuple[int, int]], cut: int, waived: bool) -> None:
@@ -139,7 +139,7 @@ def test_damage_never_raises(tmp_path: Path, name: str, flips: list[tuple[int, i
     assert target.exists() == isinstance(outcome, Released)
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     data=st.binary(max_size=400),
     start=st.sampled_from([b"", b"II*\0", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"\x1f\x8b\x08", b"\\\1\0\0"]),

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import Dataset, dcmread
 from support.cleaned import KEY, Cleaned, cleaned
@@ -151,7 +151,7 @@ def test_very_old_ages_are_capped(tmp_path: Path) -> None:
     assert after.get("PatientAge", "090Y") == "090Y"
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None)
 @given(seed=st.integers(0, 10**6))
 def test_order_changes_nothing(corpus: Corpus, research: Files, tmp_path: Path, seed: int) -> None:
     """A few files in any order, through a key that saw nothing before: the same bytes under the same names."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pydicom
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import DataElement, Dataset, Sequence
 from pydicom.data import get_testdata_file
@@ -341,7 +341,7 @@ def test_sequences_deeper_than_anyone_needs_are_cut() -> None:
 elements = st.tuples(st.sampled_from(sorted(DicomDictionary)), st.sampled_from(VRS), st.binary(max_size=24))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None)
 @given(st.lists(elements, max_size=12), st.sampled_from(list(PROFILES.values())))
 def test_no_bytes_break_the_engine(made: list[tuple[int, str, bytes]], profile: Profile) -> None:
     dataset = Dataset()

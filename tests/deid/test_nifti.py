@@ -10,7 +10,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.cleanable import KEY, TOKEN, shared
 from voxelhub_service.deid.nifti import clean_nifti
@@ -100,7 +100,7 @@ def test_real_volumes(tmp_path: Path, name: str) -> None:
     assert np.array_equal(one.get_fdata(), two.get_fdata()) and np.array_equal(one.affine, two.affine)
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     flips=st.lists(st.tuples(st.integers(0, 700), st.integers(0, 255)), max_size=6), cut=st.integers(0, 900), pack=st.booleans()
 )

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 from support.cleanable import KEY, TOKEN, WhiteFinder, jpeg_of, tissue
@@ -152,7 +152,7 @@ def test_text_in_the_opacity_is_seen(tmp_path: Path) -> None:
     assert isinstance(outcome, Held) and outcome.code == "text_in_pixels"
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     flips=st.lists(st.tuples(st.integers(0, 2**14), st.integers(0, 255)), max_size=4),
     cut=st.integers(0, 3000),

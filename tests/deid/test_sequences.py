@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.cleanable import KEY, SHARED, TOKEN, shared
 from voxelhub_service.deid.outcome import Held, Released
@@ -106,7 +106,7 @@ def test_wrapped_records_read_back(records: list[tuple[str, int]], quality: int)
     assert read == [letters for letters, _ in records]
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=200), st.sampled_from(["fastq", "fasta"]), st.booleans())
 def test_any_bytes_never_raise(tmp_path: Path, data: bytes, kind: str, pack: bool) -> None:
     start = b"@a\nACGT\n+\nIIII\n" if kind == "fastq" else b">a\nACGT\n"

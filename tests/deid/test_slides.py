@@ -10,7 +10,7 @@ import numpy as np
 import openslide
 import pytest
 import tifffile
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from support.cleanable import KEY, TOKEN, WhiteFinder, ascii_tag, jpeg_of, page_of, shared, tiff_of, tissue
@@ -216,7 +216,7 @@ def test_of_a_description_only_its_grammar_stays(text: str) -> None:
     assert TOKEN not in aperio.cleaned(f"Aperio{text}{TOKEN}|AppMag = {TOKEN}|{TOKEN} = 1", 10, 20)
 
 
-@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(flips=st.lists(st.tuples(st.integers(0, 2**20), st.integers(0, 255)), max_size=8), cut=st.integers(0, 2**17))
 def test_damage_never_raises(tmp_path: Path, flips: list[tuple[int, int]], cut: int) -> None:
     data = bytearray(scanned())
@@ -225,7 +225,7 @@ def test_damage_never_raises(tmp_path: Path, flips: list[tuple[int, int]], cut: 
     cleaned(bytes(data[: len(data) - cut % len(data)]) or b"II*\0", tmp_path)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(at=st.integers(0, 400), value=st.integers(0, 255))
 def test_damage_of_a_directory_never_raises(tmp_path: Path, at: int, value: int) -> None:
     data = bytearray(tiff_of([page_of(tissue(64, 64), tile=64), page_of(tissue(32, 32), tile=32)]))

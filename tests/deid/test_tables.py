@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.cleanable import KEY, TOKEN, shared
 from voxelhub_service.deid import dates
@@ -156,7 +156,7 @@ def test_a_day_moves_in_its_own_writing(day: dt.date, shift: int, writing: str) 
     assert dates.is_date(day.strftime(writing))
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_never_raise(tmp_path: Path, data: bytes) -> None:
     cleaned(data, tmp_path)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.cleanable import KEY, TOKEN, shared
 from voxelhub_service.deid.outcome import Held, Released
@@ -83,7 +83,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(JSON)
 def test_a_planted_word_never_comes_through(tmp_path: Path, value: Any) -> None:
     outcome, target = cleaned(json.dumps(value).encode(), tmp_path)
@@ -92,7 +92,7 @@ def test_a_planted_word_never_comes_through(tmp_path: Path, value: Any) -> None:
         json.loads(target.read_text())
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=100), st.sampled_from(["json", "numbers"]))
 def test_any_bytes_never_raise(tmp_path: Path, data: bytes, kind: str) -> None:
     cleaned(data, tmp_path, kind)

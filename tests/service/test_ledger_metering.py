@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 from support.service import make_test_context
@@ -131,7 +131,7 @@ def engine(tmp_path_factory):
     return make_test_context(tmp_path_factory.mktemp("ledger")).engine
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None)
 @given(st.lists(STEP, min_size=3, max_size=25))
 def test_the_sum_of_the_entries_is_the_cost_of_what_ran(engine, steps):
     with writing(engine) as session:
