@@ -133,7 +133,7 @@ def test_the_service_reads_text_in_pictures(podman: Podman, image: Callable[[str
 
 def test_the_services_database_is_made_by_its_command(podman: Podman, image: Callable[[str], str]) -> None:
     done = run(podman, image("service"), "/opt/voxelhub/.envs/core/bin/python", "-m", "voxelhub_service.migrations",
-               options=("--tmpfs=/srv/voxelhub:rw,mode=0777",))
+               options=("--env=VOXELHUB_STATE_DIR=/tmp/state",))
     assert done.returncode == 0, done.stderr
 
 
@@ -153,12 +153,12 @@ def test_the_proxy_has_its_token_from_the_secret(podman: Podman, image: Callable
 
 
 def test_lab_has_its_panels_and_its_kernel(podman: Podman, image: Callable[[str], str]) -> None:
-    done = run(podman, image("notebook"), "jupyter", "labextension", "list", options=("--tmpfs=/home/voxelhub:rw,mode=0777",))
+    done = run(podman, image("notebook"), "jupyter", "labextension", "list", options=("--env=HOME=/tmp",))
     assert done.returncode == 0, done.stderr
     panels = next(line for line in (done.stdout + done.stderr).splitlines() if "@voxelhub/lab" in line)
     assert "enabled" in panels and "OK" in panels
     kernels = run(podman, image("notebook"), "jupyter", "kernelspec", "list", "--json",
-                  options=("--tmpfs=/home/voxelhub:rw,mode=0777",))
+                  options=("--env=HOME=/tmp",))
     specs = json.loads(kernels.stdout)["kernelspecs"]
     assert list(specs) == ["imaging"]
     cell = "import SimpleITK, voxelhub, voxelhub_planner_widgets; print(6 * 7)"
@@ -166,7 +166,7 @@ def test_lab_has_its_panels_and_its_kernel(podman: Podman, image: Callable[[str]
                f"reply = c.execute_interactive({cell!r}, timeout=120); "
                "k.shutdown_kernel(now=True); sys.exit(reply['content']['status'] != 'ok')")
     done = run(podman, image("notebook"), "/opt/voxelhub/.envs/lab/bin/python", "-c", execute,
-               options=("--tmpfs=/home/voxelhub:rw,mode=0777",))
+               options=("--env=HOME=/tmp",))
     assert (done.returncode, done.stdout.strip()) == (0, "42"), done.stderr
 
 
@@ -305,7 +305,7 @@ def test_keycloak_serves_from_its_volume(podman: Podman, image: Callable[[str], 
     tmp_path.chmod(0o755)
     secrets(keys, {"keycloak-admin-password": "an administrator's", "keycloak-db-password": "a file's"})
     options = (f"--volume={volume}:/srv/voxelhub/keycloak", f"--volume={keys}:/srv/voxelhub/secrets:ro",
-               "--env=KC_HOSTNAME=http://keycloak.example:8080", "--tmpfs=/home/voxelhub:rw,mode=0777")
+               "--env=KC_HOSTNAME=http://keycloak.example:8080", "--env=HOME=/tmp")
     ask = "exec 3<>/dev/tcp/127.0.0.1/8080; printf 'GET /realms/master HTTP/1.0\\r\\n\\r\\n' >&3; head -1 <&3"
     with running(podman, image("keycloak"), *options) as name:
         deadline = time.monotonic() + 300
