@@ -22,6 +22,7 @@ from .refusal import Refusal
 USER_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that looks like something else
+PATIENCE = httpx.Timeout(240, connect=10)  # on a busy machine a realm with its keys takes longer than half a minute to make
 
 
 class DirectoryError(Refusal):
@@ -48,7 +49,7 @@ class KeycloakAdmin:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._http = httpx.Client(base_url=settings.keycloak_url, timeout=30, trust_env=False, verify=trusted())
+        self._http = httpx.Client(base_url=settings.keycloak_url, timeout=PATIENCE, trust_env=False, verify=trusted())
         self._token, self._until = "", 0.0
 
     def __enter__(self) -> Self:
