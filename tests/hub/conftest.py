@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from support.installation import Installation
 from support.person import NewPerson, Person, processes
+from voxelhub_hub.realm import ACCESS_TOKEN_SECONDS
 
 
 @pytest.fixture(autouse=True)
@@ -17,6 +18,18 @@ def everything_serves(request: pytest.FixtureRequest) -> None:
         it: Installation = request.getfixturevalue("installation")
         for name in it.status()["children"]:
             it.wait_ready(name)
+
+
+@pytest.fixture
+def short_lived(installation: Installation) -> Iterator[int]:
+    """Access tokens that live half as long, in seconds; who signs in afterwards gets them."""
+    def live(seconds: int) -> int:
+        with installation.admin() as admin:
+            admin._realm("PUT", "", json={"accessTokenLifespan": seconds})
+        return seconds
+
+    yield live(ACCESS_TOKEN_SECONDS // 2)
+    live(ACCESS_TOKEN_SECONDS)
 
 
 @pytest.fixture
