@@ -192,7 +192,7 @@ def test_a_pod_gets_its_own_secrets_and_no_others() -> None:
     }
     least = render(LEAST)
     assert secrets_of(least, "hub") == {main: HUB | REALM}
-    assert secrets_of(least, "voxelhub-service") == {main: SERVICE | {"api-client-secret"}}
+    assert secrets_of(least, "voxelhub-service") == {main: SERVICE | {"api-client-secret"}, "database": {"database-password"}}
 
 
 def test_the_first_install_makes_every_secret_anew() -> None:
@@ -252,10 +252,10 @@ def test_no_pod_gets_the_token_of_its_account_by_itself(shape: list[Manifest]) -
 
 
 def test_the_public_address_follows_the_ingress() -> None:
-    values = {"keycloak": LEAST["keycloak"], "ingress": {"enabled": True, "hosts": ["vre.example.org", "old.example.org"]}}
+    values = {**LEAST, "publicUrl": "", "ingress": {"enabled": True, "hosts": ["vre.example.org", "old.example.org"]}}
     manifests = render(values)
     assert environ(pods(manifests)["hub"]["spec"]["containers"][0])["VOXELHUB_PUBLIC_URL"] == "https://vre.example.org"
-    assert [rule["host"] for rule in of_kind(manifests, "Ingress")["voxelhub"]["spec"]["rules"]] == values["ingress"]["hosts"]  # type: ignore[index]
+    assert [rule["host"] for rule in of_kind(manifests, "Ingress")["voxelhub"]["spec"]["rules"]] == values["ingress"]["hosts"]
 
 
 def test_one_value_gives_every_user_a_host() -> None:
@@ -272,9 +272,10 @@ def test_one_value_gives_every_user_a_host() -> None:
 def test_no_address_outside_is_written_into_the_chart() -> None:
     """With only values of its own, the chart names hosts of the cluster alone; images come from the registry of the values."""
     text = yaml.safe_dump(render({"publicUrl": "https://p.invalid", "keycloak": {"url": "https://k.invalid"},
-                                  "image": {"registry": "r.invalid"}}))
+                                  "postgresql": {"bundled": {"enabled": True}}, "image": {"registry": "r.invalid"}}))
     hosts = {re.sub(r":\d+$", "", host) for host in re.findall(r"\w+://([^/\s'\"]+)", text)}
-    assert hosts == {"hub", "voxelhub-service", "proxy-api", "proxy-http", "p.invalid", "k.invalid"}
+    assert hosts == {"hub", "voxelhub-service", "proxy-api", "proxy-http", "voxelhub@postgresql", "hub@postgresql", "p.invalid",
+                     "k.invalid"}
     images = {c["image"] for m in render({**LEAST, "image": {"registry": "r.invalid"}}) if m["kind"] == "Deployment"
               for c in containers(m["spec"]["template"])}
     assert images and all(image.startswith("r.invalid/voxelhub-") for image in images)

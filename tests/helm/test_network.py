@@ -100,13 +100,14 @@ def test_with_everything_bundled_these_connections_are_open_and_no_others() -> N
     """)
 
 
-def test_with_your_own_keycloak_and_the_proxy_behind_an_ingress() -> None:
-    """Nobody knows where your Keycloak is before you say so: its port is open to every address but the link-local ones."""
+def test_with_your_own_keycloak_and_database_and_the_proxy_behind_an_ingress() -> None:
+    """Nobody knows where they are before you say so: their ports are open to every address but the link-local ones."""
     away = "browser private api-server v6 v6-local dns stranger elsewhere admitted elsewhere-admitted"
     assert reached(render({**LEAST, **PROJECTS, **API_SERVER})) == flows(INSIDE + f"""
         anyone -> proxy : 8000
         hub -> proxy : 8000
         hub service -> {away} : 443
+        service -> {away} : 5432
     """)
 
 

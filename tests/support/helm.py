@@ -20,7 +20,9 @@ CHART = ROOT / "helm" / "voxelhub"
 Manifest = dict[str, Any]
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # The least that an administrator must say.
-LEAST = {"publicUrl": "https://vre.example.org", "keycloak": {"url": "https://login.example.org"}}
+LEAST: dict[str, Any] = {
+    "publicUrl": "https://vre.example.org", "keycloak": {"url": "https://login.example.org"},
+    "database": {"url": "postgresql://voxelhub@db.example.org/voxelhub", "existingSecret": "database"}}
 EVALUATION = CHART / "values-evaluation.yaml"
 PILOT = CHART / "values-pilot.yaml"
 

@@ -60,8 +60,8 @@
 {{- if and (eq .name "database") .root.Values.postgresql.bundled.enabled -}}
 {{- fail "database.url and postgresql.bundled.enabled are both set: name your PostgreSQL, or let the chart run one, not both." -}}
 {{- end -}}
-{{- else if and (eq .name "database") (not .root.Values.postgresql.bundled.enabled) (has "ReadWriteMany" .root.Values.storage.state.accessModes) -}}
-{{- fail "The state volume is ReadWriteMany, and SQLite is not safe on a network volume: set database.url to your PostgreSQL, or postgresql.bundled.enabled to try VoxelHub." -}}
+{{- else if and (eq .name "database") (not .root.Values.postgresql.bundled.enabled) -}}
+{{- fail "database.url is missing: write the address of your PostgreSQL, such as postgresql://voxelhub@db.example.org/voxelhub, or set postgresql.bundled.enabled to try VoxelHub with its own." -}}
 {{- end -}}
 {{- end }}
 

@@ -101,7 +101,7 @@
   from: service
   to: postgresql
   ports: [5432]
-{{- else if .Values.database.url }}
+{{- else }}
 - name: service-to-database
   why: The service's database.
   from: service

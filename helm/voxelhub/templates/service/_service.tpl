@@ -10,10 +10,8 @@ env:
   - name: VOXELHUB_PRICES_FILE
     value: /etc/voxelhub/prices.yaml
   {{- end }}
-  {{- with include "voxelhub.databaseUrl" . }}
   - name: VOXELHUB_DATABASE_URL
-    value: {{ . | quote }}
-  {{- end }}
+    value: {{ include "voxelhub.databaseUrl" . | quote }}
   {{- with include "voxelhub.extraEnv" .Values.service.extraEnv }}
   {{- . | nindent 2 }}
   {{- end }}
