@@ -7,20 +7,17 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from jupyterhub import orm
-from jupyterhub.objects import Hub, Server
 from kubernetes_asyncio.client import ApiException
 from kubespawner.slugs import is_valid_label, is_valid_object_name
 from support.chart import chart_document
 from support.fake_cluster import RUNNING, FakeCluster
 from support.kube_documents import claim_event, condition, holder, kubelet_event, node, scheduler_event, status_document
+from support.kube_spawners import TOKEN, kube_spawner
 from support.pod_security import breaches
-from traitlets.config import Config
-from voxelhub_hub.claims import home_of, projects_of
+from voxelhub_hub.claims import home_of
 from voxelhub_spawner import VoxelHubKubeSpawner
 from voxelhub_spawner.base import NotStarted
 from voxelhub_spawner.kube_gpus import GpuView
@@ -28,7 +25,6 @@ from voxelhub_spawner.kube_limits import Starting
 
 GROUPS = ["/voxelhub-users", "/projects/lung", "/projects/open", "/projects/heart"]
 GPU_GROUP = "/voxelhub-gpu"
-TOKEN = "token-7b1e"
 
 
 @dataclass
@@ -46,20 +42,10 @@ class World:
         async def charge(record: dict[str, Any]) -> None:
             self.charged.append(record)
 
-        config = Config()
-        config.KubeSpawner.k8s_api_host = self.cluster.url
-        config.VoxelHubKubeSpawner = Config(
-            chart=document or chart_document(), slug_for=home_of, projects_for=projects_of, charge=charge, ensure_projects=ensure,
-            report=lambda *told: self.reports.append(told), variables={"VOXELHUB_API_URL": "http://voxelhub-service:8002/api/v1"},
-            **traits)
-        person = SimpleNamespace(name=user, id=1, url=f"/user/{user}/", escaped_name=user, settings={},
-                                 groups=[SimpleNamespace(name=group) for group in groups])
-        made = VoxelHubKubeSpawner(
-            config=config, hub=Hub(), user=person, orm_spawner=orm.Spawner(name=server), api_token=TOKEN,
-            oauth_client_id=f"jupyterhub-user-{user}", _mock=True, cookie_options={})
-        made.user_options = dict(options or {})
-        made.server = Server(orm_server=orm.Server(
-            base_url=f"/user/{user}/", proto="http", ip="10.244.0.7", port=8888, cookie_name="c"))
+        made = kube_spawner(
+            document or chart_document(), options, user=user, groups=groups, server=server, api=self.cluster.url, charge=charge,
+            ensure_projects=ensure, report=lambda *told: self.reports.append(told),
+            variables={"VOXELHUB_API_URL": "http://voxelhub-service:8002/api/v1"}, **traits)
         self.spawners.append(made)
         return made
 
