@@ -32,7 +32,8 @@ RUN set -eu; [ ! -f /mnt/environment ] || . /mnt/environment; python3 hub_config
 
 FROM core AS kernels
 COPY locks/lab.lock locks/imaging.lock locks/
-RUN set -eu; [ ! -f /mnt/environment ] || . /mnt/environment; python3 hub_config/bootstrap.py lab imaging
+RUN set -eu; [ ! -f /mnt/environment ] || . /mnt/environment; python3 hub_config/bootstrap.py lab imaging; \
+    rm -f .envs/lab/.lock .envs/imaging/.lock
 
 FROM kernels AS npm
 COPY package.json package-lock.json .npmrc ./
@@ -73,7 +74,8 @@ LABEL org.opencontainers.image.title="voxelhub-notebook" org.opencontainers.imag
 # PyTorch and its CUDA libraries: about 5.2 GB more.
 FROM user AS torch
 COPY locks/imaging-torch.lock locks/imaging-torch.lock
-RUN set -eu; [ ! -f /mnt/environment ] || . /mnt/environment; python3 hub_config/bootstrap.py imaging-torch kernelspecs
+RUN set -eu; [ ! -f /mnt/environment ] || . /mnt/environment; python3 hub_config/bootstrap.py imaging-torch kernelspecs; \
+    rm -f .envs/imaging-torch/.lock
 
 FROM notebook AS notebook-gpu
 COPY --from=torch /opt/voxelhub/.envs/imaging-torch /opt/voxelhub/.envs/imaging-torch
