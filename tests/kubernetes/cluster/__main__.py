@@ -5,6 +5,7 @@ python -m cluster status     says which cluster runs, and how it is
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
@@ -17,7 +18,9 @@ from .running import Cluster, attached, running_folder
 
 def main(command: str = "run") -> None:
     if command == "build":
-        if reason := requirements.machine():
+        if os.environ.get("KUBECONFIG"):
+            print("[voxelhub] Nothing is built: the cluster of KUBECONFIG is used.")
+        elif reason := requirements.machine():
             print(f"[voxelhub] No cluster can run here: {reason}.")
         else:
             binaries.build()

@@ -23,6 +23,9 @@ from .programs import control_plane, kube_router, workers
 # The kubelet wants these of the whole machine. It sees them so, and the machine keeps its own.
 KERNEL = {"vm/overcommit_memory": 1, "vm/panic_on_oom": 0, "kernel/panic": 10, "kernel/panic_on_oops": 1,
           "kernel/keys/root_maxkeys": 1000000, "kernel/keys/root_maxbytes": 25000000}
+# Of the node's network namespace alone. A connection whose other end is gone would hold it for minutes; and of many refusals
+# at once the kernel would say one a second, so that the others look like silence.
+NETWORK = {"ipv4/ip_forward": 1, "bridge/bridge-nf-call-iptables": 1, "ipv4/tcp_orphan_retries": 1, "ipv4/icmp_ratelimit": 0}
 
 
 class Programs:
@@ -124,10 +127,8 @@ def kernel_settings() -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f"{value}\n")
         run(["mount", "--bind", str(file), f"/proc/sys/{name}"])
-    Path("/proc/sys/net/ipv4/ip_forward").write_text("1")  # of this network namespace, as all of net/
-    bridged = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
-    if bridged.exists():
-        bridged.write_text("1")
+    for name, value in NETWORK.items():
+        Path("/proc/sys/net", name).write_text(str(value))
 
 
 def configure() -> None:

@@ -56,6 +56,7 @@ class Cluster(Client):
         assert threading.current_thread() is threading.main_thread()
         if reason := requirements.unavailable(self.folder) or _other():
             raise Failed(reason)
+        unlink()
         remove_groups()
         self._folders()
         with (self.folder / "log" / "node.log").open("ab") as log:
@@ -81,7 +82,7 @@ class Cluster(Client):
                 self.process.wait(30)
             self.process.kill()
             self.process.wait(30)
-            self._until(lambda: not running_folder(), "the end of the cable")
+            unlink()
             remove_groups()
             self.process = None
         if not self.given:
@@ -195,15 +196,23 @@ def _other() -> str:
 
 
 def running_folder() -> str:
-    alias = Path(f"/sys/class/net/{names.LINK}/ifalias")
+    """Of the cluster that runs on this machine, or ""."""
     try:
-        return alias.read_text().strip() or "?"
+        folder = Path(f"/sys/class/net/{names.LINK}/ifalias").read_text().strip()
+        pid = json.loads((Path(folder) / "node.json").read_text())["pid"]
+        return folder if b"cluster.node" in Path(f"/proc/{pid}/cmdline").read_bytes() else ""
     except FileNotFoundError:
         return ""
 
 
-def _ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True, env=os.environ | {"PATH": requirements.search_path()})
+def unlink() -> None:
+    """The kernel takes the cable away in its own time, when the node has ended."""
+    with contextlib.suppress(subprocess.CalledProcessError):
+        _ip("link", "delete", names.LINK, stderr=subprocess.DEVNULL)
+
+
+def _ip(*arguments: str, **options: Any) -> None:
+    subprocess.run(["ip", *arguments], check=True, env=os.environ | {"PATH": requirements.search_path()}, **options)
 
 
 def _end_with_parent() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from . import names
 from .client import Client
 
-RESTRICTED = {"runAsNonRoot": True, "runAsUser": 1000, "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
+RESTRICTED = {"runAsNonRoot": True, "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
               "capabilities": {"drop": ["ALL"]}, "seccompProfile": {"type": "RuntimeDefault"}}
 DNS = {"to": [{"namespaceSelector": {}, "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}],
        "ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
@@ -18,7 +18,7 @@ def pod(name: str, *arguments: str, labels: dict[str, str] | None = None, claim:
     """The probe with these arguments, allowed in a restricted namespace."""
     spec: dict[str, Any] = {
         "restartPolicy": "Never", "terminationGracePeriodSeconds": 1, "automountServiceAccountToken": False,
-        "securityContext": {"fsGroup": 1000},
+        "securityContext": {"runAsUser": 1000, "runAsGroup": 1000, "fsGroup": 1000},
         "containers": [{"name": "probe", "image": names.PROBE_IMAGE, "args": list(arguments), "securityContext": RESTRICTED,
                         **container}],
     }
@@ -66,8 +66,15 @@ class Space:
         """The probe's answer in a pod that runs."""
         return self.cluster.kubectl("exec", name, "--namespace", self.name, "--", "/probe", *command, check=False)
 
+    def reaches(self, name: str, *targets: str) -> dict[str, str]:
+        """What a pod met at each "host:port", tried at once: open, refused, silent or unknown."""
+        words = [line.split() for line in self.run(name, "connect", *targets).splitlines()]
+        said = {pair[0]: pair[1] for pair in words if len(pair) == 2}
+        assert set(said) == set(targets), words
+        return said
+
     def connects(self, name: str, target: str) -> str:
-        return self.run(name, "connect", target).splitlines()[0].split()[-1]
+        return self.reaches(name, target)[target]
 
     def get(self, *what: str) -> dict[str, Any]:
         return self.cluster.get(*what, "--namespace", self.name)
