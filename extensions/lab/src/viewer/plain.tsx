@@ -56,13 +56,15 @@ const NOTHING_FROM_ELSEWHERE =
 
 /** A page that a tool or a person made: it runs no script, loads nothing, and knows nothing of the page around it. */
 export function PageView({ blob, name }: { blob: Blob; name: string }): JSX.Element {
-  const [text, setText] = useState('');
+  const [text, setText] = useState<string | null>(null);
   useEffect(() => {
     void blob.text().then(setText);
   }, [blob]);
   return (
     <div className="vx-Viewer" data-testid="page-viewer">
-      <iframe className="vx-Page" title={name} sandbox="" srcDoc={NOTHING_FROM_ELSEWHERE + text} />
+      {text !== null && (
+        <iframe className="vx-Page" title={name} sandbox="" srcDoc={NOTHING_FROM_ELSEWHERE + text} />
+      )}
     </div>
   );
 }
