@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable
 
-import pytest
 from support.installation import Installation, until
 from support.kernel import RemoteKernel
 from support.person import STARTED, NewPerson, processes
@@ -21,31 +20,35 @@ LOSSES: dict[str, Callable[[KeycloakAdmin, str], None]] = {
 }
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-async def test_a_computing_server_without_a_browser_is_ended(
-    loss: str, installation: Installation, new_person: NewPerson,
-) -> None:
-    person = new_person(projects=("demo", "lung"))
-    person.sign_in()
-    assert person.spawn({"profile": "small"}).status_code in STARTED
-    async with RemoteKernel(person.server_url, person.server_token()) as kernel:
-        await kernel.socket.write_message(kernel_request(kernel, "while True: pass"))
-        assert processes(installation, person.name)
-        with installation.admin() as admin:
+async def test_computing_servers_without_a_browser_are_ended(installation: Installation, new_person: NewPerson) -> None:
+    """Four people at once, each for a reason of their own."""
+    people = {loss: new_person(projects=("demo", "lung")) for loss in LOSSES}
+    for person in people.values():
+        person.sign_in()
+        assert person.spawn({"profile": "small"}).status_code in STARTED
+    kernels = {loss: RemoteKernel(person.server_url, person.server_token()) for loss, person in people.items()}
+    for loss, kernel in kernels.items():
+        await kernel.__aenter__()
+        endless = "while True: pass" if loss == "disabled" else "import time; time.sleep(3600)"
+        await kernel.socket.write_message(kernel_request(kernel, endless))
+        assert processes(installation, people[loss].name)
+    with installation.admin() as admin:
+        for loss, person in people.items():
             LOSSES[loss](admin, person.name)
-        # Nobody asks anything from here on: no page, no call.
-        until(lambda: not processes(installation, person.name), BOUND, "the end of the server")
-        kernel.socket.close()
-        kernel.id = ""
-    assert person.server("GET", "api/status").status_code in {302, 403, 404, 424, 503}
-    again = person.spawn({"profile": "small"})
-    if loss == "left a mounted project":
-        assert again.status_code in STARTED, "may start again, without that project"
-        assert not (person.server("GET", "api/contents/projects/lung").is_success)
-        assert person.server("GET", "api/contents/projects/demo").is_success
-    else:
-        assert again.status_code in {401, 403}
-        assert person.page("/hub/home").status_code == 302
+    # Nobody asks anything from here on: no page, no call.
+    until(lambda: not any(processes(installation, person.name) for person in people.values()), BOUND, "the end of the servers")
+    for loss, person in people.items():
+        kernels[loss].socket.close()
+        assert person.server("GET", "api/status").status_code in {302, 403, 404, 424, 503}, loss
+    for loss, person in people.items():
+        again = person.spawn({"profile": "small"})
+        if loss == "left a mounted project":
+            assert again.status_code in STARTED, "may start again, without that project"
+            assert not (person.server("GET", "api/contents/projects/lung").is_success)
+            assert person.server("GET", "api/contents/projects/demo").is_success
+        else:
+            assert again.status_code in {401, 403}, loss
+            assert person.page("/hub/home").status_code == 302, loss
 
 
 def kernel_request(kernel: RemoteKernel, code: str) -> str:

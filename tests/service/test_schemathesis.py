@@ -22,7 +22,7 @@ from support.populated import Populated, operations, populate
 from support.service import ADMIN, ALICE
 from voxelhub_service.api.gate import PREFIX
 
-EXAMPLES = 10
+EXAMPLES = [5, pytest.param(50, marks=pytest.mark.slow)]  # of each operation; the same ones every time
 CHECKS = [
     not_a_server_error,
     checks.status_code_conformance,
@@ -66,7 +66,8 @@ def populated(request, tmp_path) -> Populated:
     return made
 
 
-def test_every_operation_keeps_what_its_document_says(populated):
+@pytest.mark.parametrize("examples", EXAMPLES)
+def test_every_operation_keeps_what_its_document_says(populated, examples):
     user = populated.user
     with populated.client:
         schema = schemathesis.openapi.from_asgi(f"{PREFIX}/openapi.json", populated.app)
@@ -79,7 +80,7 @@ def test_every_operation_keeps_what_its_document_says(populated):
         for method, path in operations(populated.app, hidden=False):
             sensible = populated.call(method, path, user)
             seen[method, path].append(sensible.status_code)
-            failures += _fuzz(populated, documented[method, path], (method, path), seen[method, path])
+            failures += _fuzz(populated, documented[method, path], (method, path), seen[method, path], examples)
     allowed = {one: statuses for one, statuses in seen.items() if one not in FORBIDDEN[user]}
     reached = {one for one, statuses in allowed.items() if any(200 <= status < 300 for status in statuses)}
     print(
@@ -91,7 +92,7 @@ def test_every_operation_keeps_what_its_document_says(populated):
     assert len(reached) >= 0.9 * len(allowed), sorted(set(allowed) - reached)
 
 
-def _fuzz(populated: Populated, operation: Any, one: tuple[str, str], statuses: list[int]) -> list[str]:
+def _fuzz(populated: Populated, operation: Any, one: tuple[str, str], statuses: list[int], examples: int) -> list[str]:
     method, path = one
     found: dict[str, None] = {}
     headers = {"Authorization": f"token token-of-{populated.user}"}
@@ -100,7 +101,7 @@ def _fuzz(populated: Populated, operation: Any, one: tuple[str, str], statuses: 
     )
 
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=examples,
         derandomize=True,
         deadline=None,
         database=None,
