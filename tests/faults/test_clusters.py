@@ -156,13 +156,13 @@ def test_strangers_on_loopback_reach_nothing(place, tmp_path):
         folder.mkdir()
         security(place.driver.credentials(name), folder)
 
-    async def said(port: int, context: ssl.SSLContext | None) -> bytes:
-        """What a port answers to a peer: b"" where it hangs up."""
+    async def said(port: int, context: ssl.SSLContext | None, patience: float = 5) -> bytes:
+        """What a port answers to a peer: b"" where it hangs up or says nothing."""
         try:
-            reader, writer = await asyncio.wait_for(asyncio.open_connection("127.0.0.1", port, ssl=context), 5)
+            reader, writer = await asyncio.wait_for(asyncio.open_connection("127.0.0.1", port, ssl=context), patience)
             writer.write(b"GET / HTTP/1.0\r\n\r\n")
             await writer.drain()
-            data = await asyncio.wait_for(reader.read(4096), 5)
+            data = await asyncio.wait_for(reader.read(4096), patience)
             writer.close()
         except (OSError, ssl.SSLError):
             return b""
@@ -179,7 +179,7 @@ def test_strangers_on_loopback_reach_nothing(place, tmp_path):
         assert asyncio.run(said(port, None)) == b""  # no TLS
         assert asyncio.run(said(port, context())) == b""  # no certificate
         assert asyncio.run(said(port, context(folders[1]))) == b""  # another cluster's
-    owner = asyncio.run(said(int(address.rpartition(":")[2]), context(folders[0])))
+    owner = asyncio.run(said(int(address.rpartition(":")[2]), context(folders[0]), 120))
     assert owner != b""  # so that the silence above is a refusal
     for wrong in (None, Security(require_encryption=False), security(place.driver.credentials("theirs"), folders[1])):
         target = address if wrong is not None and wrong.require_encryption else address.replace("tls://", "tcp://")
@@ -283,7 +283,7 @@ def test_many_clusters_at_once_under_kills(tmp_path):
         until(lambda: all(driver.observe(name).process in ("ended", "lost") for name in names), 120)
         for name in names:
             driver.sweep(name)
-        until(lambda: not processes_naming(str(place.folder)), 30)
+        until(lambda: not processes_naming(str(place.folder)))
         place.end()
 
 

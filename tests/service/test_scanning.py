@@ -66,7 +66,7 @@ class Clamd:
     def stop(self) -> None:
         if self.process is not None:
             self.process.send_signal(signal.SIGTERM)
-            self.process.wait(30)
+            self.process.wait(180)
             self.process = None
 
 

@@ -28,4 +28,4 @@ def working(context: Context) -> Iterator[subprocess.Popen[bytes]]:
             yield worker
         finally:
             worker.terminate()
-            worker.wait(120)
+            worker.wait(180)

@@ -30,7 +30,7 @@ class Workplace:
     lab: LabServer
 
     def api(self, user: str = "alice") -> httpx.Client:
-        return httpx.Client(base_url=self.api_url, headers=bearer(user), timeout=30, trust_env=False)
+        return httpx.Client(base_url=self.api_url, headers=bearer(user), timeout=120, trust_env=False)
 
     @property
     def page_url(self) -> str:
@@ -51,7 +51,7 @@ def _working(context: Context, log: Path, settings: Mapping[str, Any]) -> Iterat
             yield
         finally:
             worker.terminate()
-            worker.wait(30)
+            worker.wait(180)
 
 
 @contextmanager
