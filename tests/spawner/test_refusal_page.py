@@ -17,7 +17,8 @@ def page(refusal: NotStarted) -> str:
     """As SpawnHandler renders it."""
     loader = ChoiceLoader([PrefixLoader({"templates": UPSTREAM}), FileSystemLoader(ROOT / "hub_config/templates"), UPSTREAM])
     environment = Environment(loader=loader, autoescape=True)
-    environment.globals.update(static_url=lambda path, **_: path, xsrf=b"", base_url="/hub/", user=None, parsed_scopes=set(), services=[])
+    environment.globals.update(
+        static_url=lambda path, **_: path, xsrf=b"", base_url="/hub/", user=None, parsed_scopes=set(), services=[])
     return environment.get_template("spawn.html").render(
         spawner_options_form="<b>form</b>", error_message=refusal.jupyterhub_message,
         html_error_message=getattr(refusal, "jupyterhub_html_message", None), for_user=None, url="/hub/spawn")
