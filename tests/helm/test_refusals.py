@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from support.helm import EVALUATION, LEAST, refusal
+from support.helm import EVALUATION, LEAST, environ, pods, refusal, render
 
 DATABASE = "postgresql://voxelhub@db.example.org/voxelhub"
 SMALL = {"name": "small", "cpu": 1, "memory": "2 GiB"}
@@ -44,6 +44,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"hub.db.url": "postgresql://hub@db.example.org"}, "hub.db.url is no address of a PostgreSQL database"),
     ({"database.url": "postgresql://voxelhub:secret@db/voxelhub"},
      "database.url holds a password, which everyone who may read the release would see: take it out"),
+    ({"database.url": f"{DATABASE}?password=secret"}, "database.url holds a password"),
     ({"postgresql.bundled.enabled": True},
      "database.url and postgresql.bundled.enabled are both set"),
     ({"hub.subdomainHost": "users.example.org"},
@@ -116,3 +117,9 @@ def test_a_node_port_that_nobody_knows_is_no_address_of_keycloak() -> None:
 def test_the_address_of_the_bundled_keycloak_is_one() -> None:
     values = {"publicUrl": LEAST["publicUrl"], "keycloak": {"bundled": {"publicUrl": "login.example.org"}}}
     assert 'keycloak.bundled.publicUrl is "login.example.org": write https://' in refusal(values, [EVALUATION])
+
+
+def test_how_the_database_is_reached_may_stand_in_its_address() -> None:
+    values = changed({"database.url": f"{DATABASE}?sslmode=verify-full"})
+    service = pods(render(values))["voxelhub-service"]["spec"]["containers"][0]
+    assert environ(service)["VOXELHUB_DATABASE_URL"] == f"{DATABASE}?sslmode=verify-full"

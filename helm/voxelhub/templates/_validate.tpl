@@ -48,10 +48,10 @@
 
 {{- define "voxelhub.validateDatabase" -}}
 {{- if .url -}}
-{{- if not (regexMatch "^postgresql://[^@/]+@[^/@]+/[^/?]+$" .url) -}}
+{{- if not (regexMatch "^postgresql://[^@/]+@[^/@]+/[^/?]+([?].*)?$" .url) -}}
 {{- fail (printf "%s.url is no address of a PostgreSQL database: write postgresql://user@host:port/name." .name) -}}
 {{- end -}}
-{{- if regexMatch "^postgresql://[^@/]*:" .url -}}
+{{- if regexMatch "^postgresql://[^@/]*:|[?&]password=" .url -}}
 {{- fail (printf "%s.url holds a password, which everyone who may read the release would see: take it out, and put it into the Secret of %s.existingSecret." .name .name) -}}
 {{- end -}}
 {{- if not (or .existing .root.Values.existingSecret) -}}
