@@ -34,6 +34,7 @@ def main(command: str = "run") -> None:
 
 def run() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that puts us in the background has it ignored
     started = time.monotonic()
     try:
         with Cluster() as cluster:
