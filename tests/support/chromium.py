@@ -23,21 +23,30 @@ SCREENSHOTS = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 class Outside(list[str]):
     """Requests to other hosts. The test that owns the browser asserts that it stays empty."""
 
+    def __init__(self, *ours: str) -> None:
+        self.ours = {"127.0.0.1", "localhost", *ours}
+
     def watch(self, request: Request) -> None:
         address = urlsplit(request.url)
-        if address.scheme in {"http", "https", "ws", "wss"} and address.hostname not in {"127.0.0.1", "localhost"}:
+        if address.scheme in {"http", "https", "ws", "wss"} and address.hostname not in self.ours:
             self.append(request.url)
 
 
 @contextmanager
-def chromium(*, dark: bool = False, width: int = 1440, height: int = 900) -> Iterator[tuple[BrowserContext, Outside]]:
-    """A fresh browser without history; skips, saying why, where Chromium is absent."""
+def chromium(
+    *, dark: bool = False, width: int = 1440, height: int = 900, node: str = "",
+) -> Iterator[tuple[BrowserContext, Outside]]:
+    """A fresh browser without history; skips, saying why, where Chromium is absent.
+
+    `node` is the address of a test cluster's node: ours too, with a certificate that nobody knows.
+    """
     if not PROGRAM.exists():
         pytest.skip(f"{PROGRAM} is not installed (as root, `make test` installs it)")
-    outside = Outside()
+    outside = Outside(node)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(PROGRAM), args=FLAGS)
-        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light")
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light",
+                                      ignore_https_errors=bool(node))
         context.set_default_timeout(PATIENCE)
         expect.set_options(timeout=PATIENCE)  # of the whole process: no test may leave less to the next one
         context.on("request", outside.watch)
