@@ -78,6 +78,7 @@ def services(c: Any, settings: Settings, proxy: str, *, cull: bool = True) -> No
             "name": "culler", "display": False, "api_token": read_secret(secret, "culler-hub-token"),
             "command": [*die_with(os.getpid()), sys.executable, "-m", "voxelhub_hub.culling"], "environment": {
                 "VOXELHUB_CULL_TIMEOUT": str(settings.cull_timeout), "VOXELHUB_CULL_EVERY": str(settings.cull_every),
+                "VOXELHUB_HUB_API": f"http://127.0.0.1:{settings.hub_port}/hub/api",  # beside it, whatever others call it
                 "VOXELHUB_PROXY_URL": proxy, "PATH": os.environ.get("PATH", "/usr/bin:/bin")}})
         c.JupyterHub.load_roles.append({
             "name": "voxelhub-culler", "services": ["culler"],

@@ -98,7 +98,7 @@ def main() -> None:
     headers = {"Authorization": f"token {os.environ['JUPYTERHUB_API_TOKEN']}"}
     proxy = os.environ["VOXELHUB_PROXY_URL"]
     with (
-        httpx.Client(base_url=os.environ["JUPYTERHUB_API_URL"] + "/", headers=headers, trust_env=False, timeout=20) as hub,
+        httpx.Client(base_url=os.environ["VOXELHUB_HUB_API"] + "/", headers=headers, trust_env=False, timeout=20) as hub,
         # The proxy's certificate names the public address, not loopback.
         httpx.Client(base_url=proxy, headers=headers, trust_env=False, timeout=20, verify=False) as public,  # noqa: S501
     ):

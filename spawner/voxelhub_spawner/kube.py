@@ -173,9 +173,9 @@ class VoxelHubKubeSpawner(VoxelHubSpawner, KubeSpawner):  # type: ignore[misc]
             await self._sweep()
             raise
         except ApiException as error:
-            raise self._failed(refusal(error.status or 0, text(error.body))) from None
+            raise self._gave_up(refusal(error.status or 0, text(error.body))) from None
         except (ClientError, OSError) as error:  # a time-out is an OSError too, of the cluster's answers
-            raise self._failed(Reason("cluster", NO_CLUSTER, f"{type(error).__name__}: {error}")) from None
+            raise self._gave_up(Reason("cluster", NO_CLUSTER, f"{type(error).__name__}: {error}")) from None
         finally:
             self.starting.held.pop(self.pod_name, None)
 
@@ -196,7 +196,7 @@ class VoxelHubKubeSpawner(VoxelHubSpawner, KubeSpawner):  # type: ignore[misc]
         try:
             await self.ensure_projects(list(self.projects))
         except Exception as error:  # whatever the hook's client raises
-            raise self._failed(Reason("service-away", NO_FOLDERS, f"{type(error).__name__}: {error}")) from None
+            raise self._gave_up(Reason("service-away", NO_FOLDERS, f"{type(error).__name__}: {error}")) from None
 
     def _make_plan(self, spec: ServerSpec) -> PodPlan:
         chart, home = self.read, f"/home/{self.slug}"
@@ -254,13 +254,13 @@ class VoxelHubKubeSpawner(VoxelHubSpawner, KubeSpawner):  # type: ignore[misc]
             async with asyncio.timeout(patience):
                 while not (await asyncio.wait({making}, timeout=1))[0]:
                     if reason := doubts.about(*self._sight()):
-                        raise self._failed(await self._with_claim(reason))
+                        raise self._gave_up(await self._with_claim(reason))
                 return str(making.result())
         except TimeoutError:
             seen = self._sight()
             found = explain(*seen)
             found = await self._with_claim(found) if found else None
-            raise self._failed(timed_out(found, int(patience), reached(*seen)[-1].words)) from None
+            raise self._gave_up(timed_out(found, int(patience), reached(*seen)[-1].words)) from None
         finally:
             making.cancel()
             with contextlib.suppress(asyncio.CancelledError, Exception):
@@ -284,7 +284,7 @@ class VoxelHubKubeSpawner(VoxelHubSpawner, KubeSpawner):  # type: ignore[misc]
             return explain(seen, [*own, *events]) or reason
         return reason
 
-    def _failed(self, reason: Reason) -> NotStarted:
+    def _gave_up(self, reason: Reason) -> NotStarted:
         self.report(self.user.name, "server.start", self._resource, "failure", {"reason": reason.sentence})
         return NotStarted(reason.sentence, reason=reason.code, status_code=reason.status, behind=reason.behind)
 

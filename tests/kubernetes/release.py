@@ -72,7 +72,7 @@ class Release:
                               "--values", str(values), *options, "--wait", "--timeout", "15m", timeout=1000)
 
     def kubectl(self, *arguments: str, check: bool = True) -> str:
-        return self.node.kubectl(*arguments, "--namespace", NAMESPACE, check=check, timeout=300)
+        return self.node.kubectl("--namespace", NAMESPACE, *arguments, check=check, timeout=300)
 
     def voxelhub(self, pod: str, *arguments: str) -> str:
         """The command in the pod of the hub or of the service."""

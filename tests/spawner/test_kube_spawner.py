@@ -17,11 +17,13 @@ from support.fake_cluster import RUNNING, FakeCluster
 from support.kube_documents import claim_event, condition, holder, kubelet_event, node, scheduler_event, status_document
 from support.kube_spawners import TOKEN, kube_spawner
 from support.pod_security import breaches
+from traitlets import HasTraits
 from voxelhub_hub.claims import home_of
 from voxelhub_spawner import VoxelHubKubeSpawner
 from voxelhub_spawner.base import NotStarted
 from voxelhub_spawner.kube_gpus import GpuView
 from voxelhub_spawner.kube_limits import Starting
+from voxelhub_spawner.local import LocalIsolatedSpawner
 
 GROUPS = ["/voxelhub-users", "/projects/lung", "/projects/open", "/projects/heart"]
 GPU_GROUP = "/voxelhub-gpu"
@@ -520,3 +522,18 @@ async def test_servers_of_one_person_share_a_home_and_no_pod(world: World) -> No
              for user, server in [("ada", ""), ("ada", "b"), ("ada--b", ""), ("ada", "b--c"), ("ada--b", "c")]]
     assert len({one.pod for one in found}) == 5
     assert [one.claim for one in found].count("home-ada") == 3
+
+
+REPLACED = {  # of KubeSpawner and JupyterHub's Spawner, on purpose
+    "_make_create_pod_request", "_namespace_default", "_start", "_start_reflector", "clear_state", "get_pod_manifest",
+    "get_pvc_manifest", "get_state", "get_url", "load_state", "load_user_options", "poll", "progress", "start", "stop",
+}
+
+
+@pytest.mark.parametrize("spawner", [VoxelHubKubeSpawner, LocalIsolatedSpawner])
+def test_no_name_of_ours_hides_one_of_the_hubs(spawner: type[Any]) -> None:
+    """A method of ours by the name `_failed` once made every server look failed to the hub."""
+    ours = {name for one in spawner.__mro__ if one.__module__.startswith("voxelhub_") for name in vars(one)}
+    theirs = {name for one in spawner.__mro__ if one.__module__.startswith(("kubespawner", "jupyterhub")) for name in vars(one)}
+    made_by_traitlets = set(vars(type("Plain", (HasTraits,), {})))
+    assert {name for name in ours & theirs if not name.startswith("__")} - made_by_traitlets <= REPLACED
