@@ -37,11 +37,16 @@ def attempt(what, deed):
         print("BREACH", what, repr(got)[:200], flush=True)
 
 
+def leads_home(path):
+    """Whether it is on the way to the environment that the tool was given, as /home is where a clone lies there."""
+    return (sys.prefix + "/").startswith(os.path.realpath(path) + "/")
+
+
 def read(path):
     """The target itself, and round about: through what /proc shows of other processes."""
     def look(name):
         if os.path.isdir(name):
-            return os.listdir(name) or None
+            return [one for one in os.listdir(name) if not leads_home(os.path.join(name, one))] or None
         with open(name, "rb") as file:
             return file.read(64) or None
     for front in ("", "/proc/1/root", "/proc/self/root", "/proc/1/cwd/../../..", "/proc/self/cwd/../../.."):

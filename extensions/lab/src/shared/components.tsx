@@ -1,5 +1,5 @@
 /** The few parts all panels are made of. Text and state come in, events go out. */
-import { useEffect, useId, useRef, type ReactNode } from 'react';
+import { useEffect, useId, useRef, type ReactNode, type RefObject } from 'react';
 import { createPortal } from 'react-dom';
 
 import type { ApiError } from './api';
@@ -182,6 +182,21 @@ function keepFocusInside(event: React.KeyboardEvent, container: HTMLElement | nu
   }
 }
 
+/** Escape closes the uppermost dialog also when something else has taken the focus from it. */
+function useEscapeOutside(box: RefObject<HTMLDivElement>, onClose: () => void): void {
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent): void => {
+      const dialogs = document.querySelectorAll('.vx-Dialog');
+      const uppermost = dialogs[dialogs.length - 1] === box.current;
+      if (event.key === 'Escape' && uppermost && !box.current?.contains(event.target as Node)) {
+        onClose();
+      }
+    };
+    document.addEventListener('keydown', onKeyDown);
+    return () => document.removeEventListener('keydown', onKeyDown);
+  }, [box, onClose]);
+}
+
 /** A modal dialog: focus stays inside, Escape closes, focus returns to where it came from. */
 export function Dialog({
   title,
@@ -208,6 +223,7 @@ export function Dialog({
     (wanted ?? box.current?.querySelector<HTMLElement>(FOCUSABLE))?.focus();
     return () => before?.focus();
   }, []);
+  useEscapeOutside(box, onClose);
   return createPortal(
     <div
       className="vx-Dialog-backdrop vx-Root"
