@@ -92,6 +92,7 @@ def look_at(page: Page, album: Album, title: str) -> None:
     album.take(page, "workspace")
     page.get_by_test_id("action-eye").click()
     drawn(page)
+    expect(page.get_by_test_id("volume-viewer").last.get_by_role("alert")).to_have_count(0)
     album.take(page, "view")
 
 
