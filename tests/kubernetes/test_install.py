@@ -15,7 +15,7 @@ from release import GPU, Release
 from support.chromium import Album, chromium
 from support.installation import SERVICE_SCOPE, xsrf
 from support.pod_security import breaches
-from support.steps import bring_in, choose, choose_a_profile, log_out, look_at, sign_in
+from support.steps import bring_in, choose_a_profile, log_out, look_at, sign_in, workspace
 from support.study import make_study
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(3600)]
@@ -69,7 +69,7 @@ def test_from_sign_in_to_a_picture(release: Release, ada: str, tmp_path: Path) -
 
 
 def tools_are_refused(page: Page, album: Album) -> None:
-    choose(page, "Chest CT")
+    workspace(page)  # where the row is still chosen
     page.get_by_test_id("action-tools").click()
     expect(page.get_by_text(re.compile("Kubernetes")).first).to_be_visible()
     album.take(page, "tools")
