@@ -91,6 +91,7 @@ class Release:
 
     def session(self, name: str, password: str) -> Browser:
         client = browser(self.trust)
+        self.node.until(lambda: client.get(f"{self.url}/hub/login").status_code == 200, "the answer of the hub", 120)
         login(client, self.url, name, password)
         return client
 
