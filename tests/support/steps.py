@@ -75,13 +75,13 @@ def choose(page: Page, *texts: str) -> None:
 
 
 def drawn(page: Page) -> numpy.ndarray:
-    """The viewer's picture once something is in it."""
+    """The viewer's picture once something is in it; the words "loading ..." light up a hundredth of it."""
     viewer = page.get_by_test_id("volume-viewer").last
     expect(viewer).to_be_visible()
     canvas = viewer.locator("canvas")
     for _ in range(60):
         picture = numpy.asarray(Image.open(io.BytesIO(canvas.screenshot())).convert("RGB")).astype(int)
-        if len(numpy.unique(picture.reshape(-1, 3), axis=0)) > 50:
+        if len(numpy.unique(picture.reshape(-1, 3), axis=0)) > 50 and (picture.max(axis=2) > 30).mean() > 0.03:
             return picture
         page.wait_for_timeout(500)
     raise AssertionError("the viewer stayed blank")
