@@ -17,9 +17,18 @@ from cluster import requirements
 from cluster.client import Client
 from cluster.running import Cluster, attached
 from cluster.space import Space
+from release import Release
 
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
+ORDER = ("alone", "parts", "cluster", "chart_objects", "spawner_reasons", "install", "network", "faults", "restore", "upgrade")
 running: list[Client] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs the machine alone first; what ends the release last. Other folders' tests stay where they are."""
+    here = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]
+    places = iter(sorted(here, key=lambda item: ORDER.index(item.path.stem.removeprefix("test_"))))
+    items[:] = [next(places) if item in here else item for item in items]
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +52,15 @@ def node(cluster: Client) -> Cluster:
     if not isinstance(cluster, Cluster):
         pytest.skip("The cluster of KUBECONFIG is not one of the tests' own, so its node is not touched.")
     return cluster
+
+
+@pytest.fixture(scope="session")
+def release(cluster: Client, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Release]:
+    """VoxelHub, installed once; leave it as you found it."""
+    if not isinstance(cluster, Cluster):
+        pytest.skip("The cluster of KUBECONFIG is not one of the tests' own: its images and ports are not ours to change.")
+    with Release(cluster, tmp_path_factory.mktemp("release")) as installed:
+        yield installed
 
 
 @pytest.fixture

@@ -1,7 +1,13 @@
-"""VoxelHub as `helm install` makes it, with everything bundled, from images of this checkout."""
+"""VoxelHub as `helm install` makes it, with everything bundled, from images of this checkout.
+
+All tests of a session share one. While writing tests, beside `make kubernetes`: with VOXELHUB_KUBERNETES_KEEP=1 a release
+stays after them and is taken up by the next run; VOXELHUB_KUBERNETES_NAMESPACE and VOXELHUB_KUBERNETES_PORT (and the one
+after it) give several people one each.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import ssl
 import subprocess
@@ -13,9 +19,11 @@ import yaml
 from cluster.running import Cluster
 from support.certificates import certificate
 from support.helm import CHART, EVALUATION
-from support.installation import ROOT, Browser, browser, login
+from support.installation import ROOT, Browser, browser, login, xsrf
 
-NAMESPACE = "vre"
+NAMESPACE = os.environ.get("VOXELHUB_KUBERNETES_NAMESPACE", "vre")
+PORT = int(os.environ.get("VOXELHUB_KUBERNETES_PORT", "30443"))  # of the node; the next one is Keycloak's
+KEEP = bool(os.environ.get("VOXELHUB_KUBERNETES_KEEP"))
 IMAGES = ("postgresql", "keycloak", "proxy", "service", "hub", "notebook")
 PYTHON = "/opt/voxelhub/.envs/core/bin/python"
 PEOPLE = "app.kubernetes.io/component=singleuser-server"
@@ -43,36 +51,50 @@ def archives() -> Path:
 class Release:
     """`with Release(node, folder) as it:`. Its namespace enforces *restricted*."""
 
-    def __init__(self, node: Cluster, folder: Path) -> None:
-        self.node, self.folder = node, folder
-        self.url = f"https://{node.node_ip}:30443"
+    def __init__(self, node: Cluster, folder: Path, namespace: str = NAMESPACE, port: int = PORT, keep: bool = KEEP) -> None:
+        self.node, self.namespace, self.port, self.keep = node, namespace, port, keep
+        self.folder = node.folder / f"release-{namespace}" if keep else folder
+        self.url = f"https://{node.node_ip}:{port}"
 
     def __enter__(self) -> Release:
-        saved = archives()
-        for name in IMAGES:
-            self.node.load_image(saved / f"voxelhub-{name}.tar")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._images()
         labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
-        self.node.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}})
-        cert, key = certificate(self.folder, self.node.node_ip)
+        self.node.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace, "labels": labels}})
+        if not (cert := self.folder / "cert.pem").exists():
+            cert, key = certificate(self.folder, self.node.node_ip)
+            self.kubectl("create", "secret", "tls", "voxelhub-tls", f"--cert={cert}", f"--key={key}")
         self.trust = ssl.create_default_context(cafile=str(cert))
-        self.kubectl("create", "secret", "tls", "voxelhub-tls", f"--cert={cert}", f"--key={key}")
-        self.helm("install")
+        self.helm("upgrade", "--install")
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self.keep:
+            return
         self.kubectl("delete", "pods,pvc", "--all", "--wait=false", check=False)
-        self.node.helm("uninstall", "voxelhub", "--namespace", NAMESPACE, check=False)
-        self.node.kubectl("delete", "namespace", NAMESPACE, "--wait=false", check=False)
+        self.node.helm("uninstall", "voxelhub", "--namespace", self.namespace, check=False)
+        self.node.kubectl("delete", "namespace", self.namespace, "--wait=false", check=False)
 
-    def helm(self, verb: str, *sets: str) -> str:
-        values = self.folder / "values.yaml"
-        values.write_text(yaml.safe_dump({"publicUrl": self.url, **VALUES}))
-        options = [option for one in sets for option in ("--set", one)]
-        return self.node.helm(verb, "voxelhub", str(CHART), "--namespace", NAMESPACE, "--values", str(EVALUATION),
-                              "--values", str(values), *options, "--wait", "--timeout", "15m", timeout=1000)
+    def _images(self) -> None:
+        there = self.node.inside(["ctr", "--namespace", "k8s.io", "images", "list", "--quiet"]).stdout if self.keep else ""
+        if missing := [name for name in IMAGES if f"/voxelhub-{name}:" not in there]:
+            saved = archives()
+            for name in missing:
+                self.node.load_image(saved / f"voxelhub-{name}.tar")
+
+    def helm(self, *verb: str, values: dict[str, Any] | None = None, chart: Path = CHART) -> str:
+        """`helm("upgrade")` with the values of all tests, and with these over them. Waits until every pod is ready."""
+        ports = {"proxy": {"service": {"nodePorts": {"https": self.port}}},
+                 "keycloak": {"bundled": {"service": {"nodePort": self.port + 1}}}}
+        files = []
+        for number, each in enumerate((VALUES, {"publicUrl": self.url, **ports}, values or {})):
+            files += ["--values", str(self.folder / f"values-{number}.yaml")]
+            Path(files[-1]).write_text(yaml.safe_dump(each))
+        return self.node.helm(*verb, "voxelhub", str(chart), "--namespace", self.namespace, "--values", str(EVALUATION),
+                              *files, "--wait", "--timeout", "15m", timeout=1000)
 
     def kubectl(self, *arguments: str, check: bool = True) -> str:
-        return self.node.kubectl("--namespace", NAMESPACE, *arguments, check=check, timeout=300)
+        return self.node.kubectl("--namespace", self.namespace, *arguments, check=check, timeout=300)
 
     def voxelhub(self, pod: str, *arguments: str) -> str:
         """The command in the pod of the hub or of the service."""
@@ -81,13 +103,28 @@ class Release:
                             *arguments)
 
     def person(self, name: str, *projects: str) -> str:
-        """Made as docs/kubernetes.md says; returns the password that is shown once."""
-        said = self.voxelhub("hub", "user", "add", name, *(f"--project={project}" for project in projects))
-        return said.split("   ")[1].split()[0]
+        """Made as docs/kubernetes.md says, once; returns the password that was shown then."""
+        known = self._made()
+        if name not in known["people"]:
+            for project in projects:
+                self.project(project)
+            said = self.voxelhub("hub", "user", "add", name, *(f"--project={project}" for project in projects))
+            known = self._made()
+            known["people"][name] = said.split("   ")[1].split()[0]
+            (self.folder / "made.json").write_text(json.dumps(known))
+        return str(known["people"][name])
 
     def project(self, name: str) -> None:
-        self.voxelhub("hub", "project", "add", name)
-        self.voxelhub("voxelhub-service", "project", "add", name, "--open")
+        known = self._made()
+        if name not in known["projects"]:
+            self.voxelhub("hub", "project", "add", name)
+            self.voxelhub("voxelhub-service", "project", "add", name, "--open")
+            known["projects"].append(name)
+            (self.folder / "made.json").write_text(json.dumps(known))
+
+    def _made(self) -> dict[str, Any]:
+        file = self.folder / "made.json"
+        return dict(json.loads(file.read_text())) if file.exists() else {"people": {}, "projects": []}
 
     def session(self, name: str, password: str) -> Browser:
         client = browser(self.trust)
@@ -95,10 +132,22 @@ class Release:
         login(client, self.url, name, password)
         return client
 
+    def start(self, client: Browser, name: str, **choices: Any) -> dict[str, Any]:
+        """As the form does, with a profile and a project; returns the pod once the server answers."""
+        chosen = {"profile": "small", **choices}
+        answer = client.post(f"{self.url}/hub/api/users/{name}/server", headers=xsrf(client), json=chosen)
+        assert answer.status_code in {201, 202}, answer.text
+        self.node.until(lambda: client.get(f"{self.url}/user/{name}/api/status").status_code == 200, f"{name}'s server", 180)
+        return self.servers()[name]
+
+    def stop(self, client: Browser, name: str) -> None:
+        client.delete(f"{self.url}/hub/api/users/{name}/server", headers=xsrf(client))
+        self.node.until(lambda: name not in self.servers(), f"the end of {name}'s server", 120)
+
     def servers(self) -> dict[str, dict[str, Any]]:
         """Users' pods by the name of their user."""
-        pods = self.node.get("pods", "--namespace", NAMESPACE, "--selector", PEOPLE)["items"]
+        pods = self.node.get("pods", "--namespace", self.namespace, "--selector", PEOPLE)["items"]
         return {pod["metadata"]["labels"]["hub.jupyter.org/username"]: pod for pod in pods}
 
     def pods(self) -> list[dict[str, Any]]:
-        return list(self.node.get("pods", "--namespace", NAMESPACE)["items"])
+        return list(self.node.get("pods", "--namespace", self.namespace)["items"])

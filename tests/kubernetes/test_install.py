@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from cluster.running import Cluster
 from playwright.sync_api import Page, expect
 from release import GPU, Release
 from support.chromium import Album, chromium
@@ -34,16 +31,6 @@ def tried(target):
     return "open"
 print(json.dumps({target: tried(target) for target in sys.argv[1:]}))
 """
-
-
-@pytest.fixture(scope="module")
-def release(cluster: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Release]:
-    if not isinstance(cluster, Cluster):
-        pytest.skip("The cluster of KUBECONFIG is not one of the tests' own: its images and ports are not ours to change.")
-    with Release(cluster, tmp_path_factory.mktemp("release")) as installed:
-        installed.project("lung")
-        installed.project("brain")
-        yield installed
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +94,7 @@ def test_a_server_reaches_what_it_needs_and_nothing_else(release: Release, ada: 
 
 def test_an_upgrade_and_a_killed_hub_end_no_server(release: Release, ada: str) -> None:
     before = release.servers()["ada"]
-    release.helm("upgrade", "cull.timeout=900")
+    release.helm("upgrade", values={"cull": {"timeout": 900}})
     release.kubectl("delete", "pod", "--selector", "app.kubernetes.io/component=hub", "--grace-period=0", "--force")
     release.kubectl("rollout", "status", "deployment/hub", "--timeout=280s")
     with release.session("ada", ada) as client:
