@@ -69,7 +69,7 @@ class Release:
         labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
         self.node.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace, "labels": labels}})
         if not (cert := self.folder / "cert.pem").exists():
-            cert, key = certificate(self.folder, self.node.node_ip)
+            cert, key = certificate(self.folder, self.node.node_ip, f"keycloak-public.{self.namespace}")
             self.kubectl("create", "secret", "tls", "voxelhub-tls", f"--cert={cert}", f"--key={key}")
         self.trust = ssl.create_default_context(cafile=str(cert))
         self.helm("upgrade", "--install")
