@@ -58,22 +58,27 @@ def archives() -> Path:
 class Release:
     """`with Release(node, folder) as it:`. Its namespace enforces *restricted*."""
 
-    def __init__(self, node: Cluster, folder: Path, namespace: str = NAMESPACE, port: int = PORT, keep: bool = KEEP) -> None:
-        self.node, self.namespace, self.port, self.keep = node, namespace, port, keep
+    def __init__(self, node: Cluster, folder: Path, namespace: str = NAMESPACE, port: int = PORT, keep: bool = KEEP,
+                 values: dict[str, Any] = VALUES) -> None:
+        self.node, self.namespace, self.port, self.keep, self.values = node, namespace, port, keep, values
         self.folder = node.folder / f"release-{namespace}" if keep else folder
         self.url = f"https://{node.node_ip}:{port}"
 
     def __enter__(self) -> Release:
+        self.images()
+        self.prepare()
+        self.helm("upgrade", "--install")
+        return self
+
+    def prepare(self) -> None:
+        """What `helm install` needs besides the images."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._images()
         labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
         self.node.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace, "labels": labels}})
         if not (cert := self.folder / "cert.pem").exists():
             cert, key = certificate(self.folder, self.node.node_ip, f"keycloak-public.{self.namespace}")
             self.kubectl("create", "secret", "tls", "voxelhub-tls", f"--cert={cert}", f"--key={key}")
         self.trust = ssl.create_default_context(cafile=str(cert))
-        self.helm("upgrade", "--install")
-        return self
 
     def __exit__(self, *_: object) -> None:
         if self.keep:
@@ -82,7 +87,7 @@ class Release:
         self.node.helm("uninstall", "voxelhub", "--namespace", self.namespace, check=False)
         self.node.kubectl("delete", "namespace", self.namespace, "--wait=false", check=False)
 
-    def _images(self) -> None:
+    def images(self) -> None:
         there = self.node.inside(["ctr", "--namespace", "k8s.io", "images", "list", "--quiet"]).stdout if self.keep else ""
         if missing := [name for name in IMAGES if f"/voxelhub-{name}:" not in there]:
             saved = archives()
@@ -94,7 +99,7 @@ class Release:
         ports = {"proxy": {"service": {"nodePorts": {"https": self.port}}},
                  "keycloak": {"bundled": {"service": {"nodePort": self.port + 1}}}}
         files = []
-        for number, each in enumerate((VALUES, {"publicUrl": self.url, **ports}, values or {})):
+        for number, each in enumerate((self.values, {"publicUrl": self.url, **ports}, values or {})):
             files += ["--values", str(self.folder / f"values-{number}.yaml")]
             Path(files[-1]).write_text(yaml.safe_dump(each))
         return self.node.helm(*verb, "voxelhub", str(chart), "--namespace", self.namespace, "--values", str(EVALUATION),
