@@ -26,13 +26,16 @@ class RealmError(ValueError):
     """A value of the realm is missing or not filled in; the text names it."""
 
 
-def realm(settings: Settings, secrets: Mapping[str, str]) -> dict[str, Any]:
-    """Keycloak's RealmRepresentation. `secrets` maps names of voxelhub_service.secrets to values."""
+def realm(settings: Settings, secrets: Mapping[str, str], *, elsewhere: bool = False) -> dict[str, Any]:
+    """Keycloak's RealmRepresentation. `secrets` maps names of voxelhub_service.secrets to values.
+
+    A Keycloak `elsewhere` is not ours, and knows the hub's public address alone.
+    """
     document = {
         **realm_settings(settings),
         "roles": {"realm": [{"name": name} for name in ROLES]},
         "groups": [{"name": name} for name in top_groups()],
-        "clients": clients(settings, secrets),
+        "clients": clients(settings, secrets, settings.base_url if elsewhere else settings.hub_url),
         "users": [{
             "username": f"service-account-{DIRECTORY_CLIENT}", "enabled": True, "serviceAccountClientId": DIRECTORY_CLIENT,
             "clientRoles": {"realm-management": ["view-users"]},
@@ -57,8 +60,11 @@ def top_groups() -> list[str]:
     return [USERS_GROUP.strip("/"), ADMINS_GROUP.strip("/"), "projects"]
 
 
-def clients(settings: Settings, secrets: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The hub's client, the audience of the API, and the account that looks up whether a user still exists."""
+def clients(settings: Settings, secrets: Mapping[str, str], hub: str) -> list[dict[str, Any]]:
+    """The hub's client, the audience of the API, and the account that looks up whether a user still exists.
+
+    `hub` is the hub's address for Keycloak itself.
+    """
     return [
         {
             **_confidential(HUB_CLIENT, _secret(secrets, "oidc-client-secret")),
@@ -69,7 +75,7 @@ def clients(settings: Settings, secrets: Mapping[str, str]) -> list[dict[str, An
             "attributes": {
                 "pkce.code.challenge.method": "S256",
                 "post.logout.redirect.uris": f"{settings.base_url}/hub/login",
-                "backchannel.logout.url": f"{_hub_for_keycloak(settings)}/hub/backchannel-logout",
+                "backchannel.logout.url": f"{hub}/hub/backchannel-logout",
                 "backchannel.logout.session.required": "true",
             },
             "protocolMappers": _mappers(),
@@ -77,11 +83,6 @@ def clients(settings: Settings, secrets: Mapping[str, str]) -> list[dict[str, An
         _confidential(API_CLIENT, _secret(secrets, "api-client-secret")),
         {**_confidential(DIRECTORY_CLIENT, _secret(secrets, "directory-client-secret")), "serviceAccountsEnabled": True},
     ]
-
-
-def _hub_for_keycloak(settings: Settings) -> str:
-    """A Keycloak outside the cluster knows the hub's public address alone."""
-    return settings.base_url if settings.on_kubernetes and not settings.keycloak_internal_url else settings.hub_url
 
 
 def _confidential(name: str, secret: str) -> dict[str, Any]:

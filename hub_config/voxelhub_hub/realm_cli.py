@@ -44,4 +44,4 @@ def document(settings: Settings) -> dict[str, object]:
                 raise Refusal(f"The secret {name} is not in {settings.secrets_dir}. On Kubernetes, call this in the pod of "
                               "the hub; on one machine, after its first start.") from None
             values[name] = secrets.token_hex(32)
-    return realm.realm(settings, values)
+    return realm.realm(settings, values, elsewhere=True)

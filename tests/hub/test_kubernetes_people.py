@@ -37,10 +37,14 @@ def _use(monkeypatch: pytest.MonkeyPatch, pod: HubPod, **changes: str) -> None:
         monkeypatch.setenv(name, value)
 
 
+@pytest.mark.parametrize("inside", ["", "https://keycloak.login.svc:8443"])
 def test_the_realm_for_a_keycloak_of_ones_own(
-        pod: HubPod, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """With the hub's secrets, so that what is imported works at once; notes do not stand in the document."""
-    _use(monkeypatch, pod, VOXELHUB_KEYCLOAK_INTERNAL_URL="")
+        pod: HubPod, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], inside: str) -> None:
+    """With the hub's secrets, so that what is imported works at once; notes do not stand in the document.
+
+    Wherever it is, it does not know the names of this release's namespace.
+    """
+    _use(monkeypatch, pod, VOXELHUB_KEYCLOAK_INTERNAL_URL=inside)
     assert cli.main(["realm"]) == 0
     said = capsys.readouterr()
     document = json.loads(said.out)
