@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from cluster.space import Space
 from release import Release
 
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
-ORDER = ("alone", "parts", "cluster", "chart_objects", "spawner_reasons", "install", "network", "faults", "restore", "upgrade")
+ORDER = ("alone", "parts", "cluster", "chart_objects", "spawner_reasons", "install", "network", "edge", "faults", "restore",
+         "upgrade")
 running: list[Client] = []
 
 
@@ -29,6 +31,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]
     places = iter(sorted(here, key=lambda item: ORDER.index(item.path.stem.removeprefix("test_"))))
     items[:] = [next(places) if item in here else item for item in items]
+
+
+def pytest_runtest_setup() -> None:
+    """Where the tests have an hour, as in .ci/run, those that it has no room for say so."""
+    if time.time() > float(os.environ.get("VOXELHUB_KUBERNETES_UNTIL", "inf")):
+        pytest.skip("The time for the tests on Kubernetes was over before this one.")
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """python -m cluster            starts a cluster, says its KUBECONFIG, and ends it on Ctrl-C
 python -m cluster build      only builds what is missing
+python -m cluster images     builds the images for its tests, where it can run
 python -m cluster status     says which cluster runs, and how it is
 """
 
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -24,6 +26,12 @@ def main(command: str = "run") -> None:
             print(f"[voxelhub] No cluster can run here: {reason}.")
         else:
             binaries.build()
+    elif command == "images":
+        if reason := requirements.unavailable():
+            print(f"[voxelhub] No images are built, for no cluster can run here: {reason}.")
+        else:
+            save = Path(os.environ.get("VOXELHUB_IMAGES_DIR", "/var/tmp/voxelhub-images")) / "saved"
+            sys.exit(subprocess.run([sys.executable, names.ROOT / "images" / "build.py", "--save", save]).returncode)
     elif command == "status":
         status()
     elif command == "run":
