@@ -11,7 +11,7 @@ PACKAGES = hub_config/voxelhub_hub spawner/voxelhub_spawner spawner/voxelhub_san
 	extensions/lab/voxelhub_lab extensions/planner/voxelhub_planner extensions/planner/voxelhub_planner_widgets kernels/voxelhub tools/adapter/voxelhub_tool helm/reference.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test-setup test check types bench planner-table kubernetes-setup kubernetes-images kubernetes test-kubernetes soak fresh bundle images kernel-torch clean
+.PHONY: help setup up test-setup test check types bench planner-table kubernetes-setup kubernetes-images kubernetes test-kubernetes bench-kubernetes soak fresh bundle images kernel-torch clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ bench: test-setup ## the measurements of docs/measured
 	@$(BOOTSTRAP) bench-deid
 	@$(TEST)/python tests/benchmarks/bench.py $(BENCH)
 
+bench-kubernetes: kubernetes-setup ## installs, servers beside plain KubeSpawner, many at once: docs/measured/kubernetes.md
+	@$(TEST)/python tests/benchmarks/kubernetes.py $(BENCH)
+
 planner-table: ## the planner beside the paper's method and other solvers: docs/measured/planner.md
 	@$(BOOTSTRAP) planner-bench
 	@OMP_NUM_THREADS=1 $(ENVS)/planner-bench/bin/python tests/benchmarks/planner_table.py $(TABLE)
@@ -56,10 +59,7 @@ kubernetes-images: kubernetes-setup
 kubernetes: kubernetes-setup ## a Kubernetes of one node for the tests; prints its KUBECONFIG, Ctrl-C ends it
 	@exec $(KUBERNETES)
 
-test-kubernetes-images: kubernetes-setup
-	@$(KUBERNETES) images
-
-kubernetes: kubernetes-setup ## tests/kubernetes, on a cluster of their own or on that of KUBECONFIG
+test-kubernetes: kubernetes-setup ## tests/kubernetes, on a cluster of their own or on that of KUBECONFIG
 	@$(TEST)/python -m pytest -m kubernetes --timeout 1800 tests/kubernetes $(PYTEST)
 
 soak: test-setup ## the long runs: kill storms, fuzzing, scale
