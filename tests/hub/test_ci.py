@@ -94,3 +94,8 @@ def test_the_tests_are_skipped_with_the_reason(tmp_path: Path, setting: str, rea
                           text=True, check=False)
     assert done.returncode == 0 and " passed" not in done.stdout and " skipped" in done.stdout.splitlines()[-1], done.stdout
     assert {"SKIP": "No cluster: no time today", "UNTIL": "was over before this one"}[setting] in done.stdout
+
+
+def test_what_it_asks_of_make_is_there() -> None:
+    for target in ("test", "kubernetes-images", "test-kubernetes"):
+        assert subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, check=False).returncode == 0, target
