@@ -55,11 +55,17 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
+def dated(before: float, after: float | None = None) -> str:
+    """When and on what; with a warning where others' work was there too. `after` where our own does not load the machine."""
+    ended = "" if after is None else f", {after:.1f} at the end"
+    when = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {machine()}; load average {before:.1f} before{ended}.\n\n"
+    busy = max(before, after or 0) > (os.cpu_count() or 1)
+    warning = "**The machine was busy with other work: measure again on an idle one before quoting this.**\n\n"
+    return when + (warning if busy else "")
+
+
 def section(name: str, body: str, load_before: float) -> str:
-    when = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {machine()}; load average {load_before:.1f} before, {load():.1f} at the end."
-    busy = max(load_before, load()) > (os.cpu_count() or 1)
-    warning = "**The machine was busy with other work: measure again on an idle one before quoting this.**\n\n" if busy else ""
-    return f"## {TITLES[name]}\n\n{when}\n\n{warning}{body.strip()}\n"
+    return f"## {TITLES[name]}\n\n{dated(load_before, load())}{body.strip()}\n"
 
 
 def write_section(name: str, text: str, page: Path = PAGE) -> None:

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 import yaml
 from support.helm import EVALUATION, PILOT, Manifest, of_kind, pods, render
+from support.quantities import GIB, amount, requested
 from voxelhub_spawner.kube_chart import Chart, read_chart
 
-UNITS = {"": 1.0, "m": 0.001, "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
-GIB = UNITS["Gi"]
 CPUS, MEMORY, DISK, PEOPLE = 18, 32 * GIB, 500 * GIB, 4
-
-
-def amount(quantity: object) -> float:
-    match = re.fullmatch(r"([0-9.]+)(m|[KMGT]i|)", str(quantity))
-    assert match, quantity
-    return float(match[1]) * UNITS[match[2]]
 
 
 @pytest.fixture(scope="module")
@@ -28,14 +19,6 @@ def manifests() -> list[Manifest]:
 @pytest.fixture(scope="module")
 def chart(manifests: list[Manifest]) -> Chart:
     return read_chart(yaml.safe_load(of_kind(manifests, "ConfigMap")["hub"]["data"]["chart.yaml"]))
-
-
-def requested(pod: Manifest, resource: str) -> float:
-    """As the scheduler counts: the containers together, or the largest that runs before them."""
-    def of(name: str) -> list[float]:
-        return [amount(container["resources"]["requests"][resource]) for container in pod["spec"].get(name, [])]
-
-    return max([sum(of("containers")), *of("initContainers")])
 
 
 def test_requests_and_four_people_with_their_whole_profile_fit(manifests: list[Manifest], chart: Chart) -> None:
