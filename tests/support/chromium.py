@@ -23,28 +23,33 @@ SCREENSHOTS = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 class Outside(list[str]):
     """Requests to other hosts. The test that owns the browser asserts that it stays empty."""
 
-    def __init__(self, *ours: str) -> None:
-        self.ours = {"127.0.0.1", "localhost", *ours}
+    def __init__(self, *ours: str, zone: str = "") -> None:
+        self.ours, self.below = {"127.0.0.1", "localhost", zone, *ours}, f".{zone}"
 
     def watch(self, request: Request) -> None:
         address = urlsplit(request.url)
-        if address.scheme in {"http", "https", "ws", "wss"} and address.hostname not in self.ours:
+        if address.scheme in {"http", "https", "ws", "wss"} and not self.is_ours(address.hostname or ""):
             self.append(request.url)
+
+    def is_ours(self, host: str) -> bool:
+        return host in self.ours or (len(self.below) > 1 and host.endswith(self.below))
 
 
 @contextmanager
 def chromium(
-    *, dark: bool = False, width: int = 1440, height: int = 900, node: str = "",
+    *, dark: bool = False, width: int = 1440, height: int = 900, node: str = "", zone: str = "",
 ) -> Iterator[tuple[BrowserContext, Outside]]:
     """A fresh browser without history; skips, saying why, where Chromium is absent.
 
-    `node` is the address of a test cluster's node: ours too, with a certificate that nobody knows.
+    `node` is the address of a test cluster's node: ours too, with a certificate that nobody knows. `zone` and all names below
+    it are the node as well.
     """
     if not PROGRAM.exists():
         pytest.skip(f"{PROGRAM} is not installed (as root, `make test` installs it)")
-    outside = Outside(node)
+    outside = Outside(node, zone=zone)
+    names = [f"--host-resolver-rules=MAP {zone} {node},MAP *.{zone} {node}"] if zone else []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(PROGRAM), args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=str(PROGRAM), args=[*FLAGS, *names])
         context = browser.new_context(viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light",
                                       ignore_https_errors=bool(node))
         context.set_default_timeout(PATIENCE)
