@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,27 +25,43 @@ class Outcome:
 class RemoteKernel:
     """`async with RemoteKernel(server_url, token) as kernel: await kernel.execute("1 + 1")`.
 
-    `server_url` ends in /user/<name>; `token` must hold access:servers for it.
+    `server_url` ends in /user/<name>; `token` must hold access:servers for it. With `kernel_id` it is a kernel that runs
+    already, and goes on afterwards.
     """
 
-    def __init__(self, server_url: str, token: str, name: str = "imaging") -> None:
-        self.server_url, self.name = server_url.rstrip("/"), name
+    def __init__(self, server_url: str, token: str, name: str = "imaging", *, kernel_id: str = "",
+                 trust: ssl.SSLContext | None = None) -> None:
+        self.server_url, self.name, self.trust = server_url.rstrip("/"), name, trust
+        self.id, self.found = kernel_id, bool(kernel_id)
         self.headers = {"Authorization": f"token {token}"}
         self.session = uuid.uuid4().hex
 
     async def __aenter__(self) -> RemoteKernel:
-        async with httpx.AsyncClient(timeout=60) as client:
+        if not self.found:
+            await self.begin()
+        address = f"ws{self.server_url.removeprefix('http')}/api/kernels/{quote(self.id)}/channels?session_id={self.session}"
+        request = HTTPRequest(address, headers=self.headers, request_timeout=60, ssl_options=self.trust)
+        self.socket = await websocket_connect(request)
+        return self
+
+    async def begin(self) -> str:
+        async with self._client(60) as client:
             answer = await client.post(f"{self.server_url}/api/kernels", headers=self.headers, json={"name": self.name})
             answer.raise_for_status()
             self.id = answer.json()["id"]
-        address = f"ws{self.server_url.removeprefix('http')}/api/kernels/{quote(self.id)}/channels?session_id={self.session}"
-        self.socket = await websocket_connect(HTTPRequest(address, headers=self.headers, request_timeout=60))
-        return self
+        return self.id
 
     async def __aexit__(self, *_: object) -> None:
         self.socket.close()
-        async with httpx.AsyncClient(timeout=30) as client:
+        if not self.found:
+            await self.end()
+
+    async def end(self) -> None:
+        async with self._client(30) as client:
             await client.delete(f"{self.server_url}/api/kernels/{self.id}", headers=self.headers)
+
+    def _client(self, seconds: float) -> httpx.AsyncClient:
+        return httpx.AsyncClient(timeout=seconds, verify=self.trust or True)
 
     async def execute(self, code: str) -> Outcome:
         """Run one cell to its end; output of all kinds is collected, an exception does not raise here."""
