@@ -28,12 +28,12 @@ IMAGES = ("postgresql", "keycloak", "proxy", "service", "hub", "notebook")
 PYTHON = "/opt/voxelhub/.envs/core/bin/python"
 PEOPLE = "app.kubernetes.io/component=singleuser-server"
 GPU = "NVIDIA-A100-SXM4-80GB"  # the label that the test cluster's node has
-LITTLE = {"resources": {"requests": {"cpu": "20m", "memory": "64Mi"}}}  # reserved: several releases fit on two cores
+LITTLE = {"resources": {"requests": {"cpu": "40m", "memory": "64Mi"}}}  # several releases fit on two cores
 VALUES: dict[str, Any] = {
     "storage": {"state": {"size": "2Gi"}}, "hub": {"db": {"pvc": {"storage": "1Gi"}}, **LITTLE}, "proxy": LITTLE,
     "service": {"resources": {"api": LITTLE["resources"], "worker": LITTLE["resources"]}},
     "keycloak": {"bundled": LITTLE}, "postgresql": {"bundled": {"storage": {"size": "1Gi"}, **LITTLE}},
-    "singleuser": {"storage": {"capacity": "1Gi"}, "startTimeout": 120, "guarantee": {"cpu": 0.05, "memory": 0.1}},
+    "singleuser": {"storage": {"capacity": "1Gi"}, "startTimeout": 120, "guarantee": {"cpu": 0.01, "memory": 0.1}},
     "profiles": {"currency": "EUR", "profiles": [
         {"name": "small", "title": "Small", "cpu": 1, "memory": "2 GiB", "price_per_hour": 0.02, "default": True},
         {"name": "gpu", "title": "One GPU", "cpu": 1, "memory": "2 GiB", "price_per_hour": 1.2,
