@@ -30,7 +30,7 @@ from .kube_objects import claim, pod
 from .kube_plan import Names, PodPlan, choices, common_labels, make_plan, mounted, network_of, server_command, server_variables
 from .kube_progress import ANSWERS, Teller, reached
 from .kube_reasons import Reason, explain, refusal, timed_out
-from .kube_watch import Doubts, blind, text, when
+from .kube_watch import LOOK, Doubts, blind, first_of, listens, text, when
 from .mounts import server_environ
 
 Document = Mapping[str, Any]
@@ -247,24 +247,34 @@ class VoxelHubKubeSpawner(VoxelHubSpawner, KubeSpawner):  # type: ignore[misc]
 
     async def _until_it_runs(self) -> str:
         """As KubeSpawner starts it, but given up with a sentence as soon as no waiting helps, and before the hub gives up."""
-        making = asyncio.ensure_future(super()._start())
+        making, listening = asyncio.ensure_future(super()._start()), asyncio.ensure_future(self._listens())
         doubts = Doubts()
         patience = self.start_timeout - min(5.0, self.start_timeout / 10)
         try:
             async with asyncio.timeout(patience):
-                while not (await asyncio.wait({making}, timeout=1))[0]:
+                while not (done := await first_of(making, listening)):
                     if reason := doubts.about(*self._sight()):
                         raise self._gave_up(await self._with_claim(reason))
-                return str(making.result())
+                return str(done.result())
         except TimeoutError:
             seen = self._sight()
             found = explain(*seen)
             found = await self._with_claim(found) if found else None
             raise self._gave_up(timed_out(found, int(patience), reached(*seen)[-1].words)) from None
         finally:
-            making.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await making
+            for task in (listening, making):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, Exception):
+                    await task
+
+    async def _listens(self) -> str:
+        """Seen for ourselves: KubeSpawner looks less and less often, and the cluster calls a pod ready some time after it is."""
+        while True:
+            seen = self._mine()
+            if seen is not None and (self.is_pod_running(seen) or await listens(seen, self._get_pod_port(seen))):
+                self.pod_id = self._made
+                return str(self._get_pod_url(seen))
+            await asyncio.sleep(LOOK)
 
     async def _sweep(self) -> None:
         """A pod that ended by itself: the hub stops only what runs, and would leave it."""
@@ -351,12 +361,15 @@ class VoxelHubKubeSpawner(VoxelHubSpawner, KubeSpawner):  # type: ignore[misc]
         found: Document | None = self.pod_reflector.pods.get(f"{self.namespace}/{self.pod_name}") if self.pod_reflector else None
         return found
 
+    def _mine(self) -> Document | None:
+        """The pod of this start."""
+        found = self._pod()
+        return found if found is not None and self._made and found["metadata"].get("uid") == self._made else None
+
     def _sight(self) -> tuple[Document | None, list[Document]]:
         """The pod of this start and its events, oldest first, as far as the hub has seen them."""
-        found = self._pod()
-        mine = found if found is not None and self._made and found["metadata"].get("uid") == self._made else None
         events = self.event_reflector.resources.values() if self.event_reflector and self._made else []
-        return mine, sorted((e for e in events if e["involvedObject"].get("uid") == self._made), key=when)
+        return self._mine(), sorted((e for e in events if e["involvedObject"].get("uid") == self._made), key=when)
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Steps in words until the pod runs; the hub itself says when JupyterLab answers."""

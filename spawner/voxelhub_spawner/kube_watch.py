@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from .kube_reasons import Reason, explain, removed
 
 Document = Mapping[str, Any]
+LOOK, DIAL = 0.1, 1.0  # seconds between two looks at whether a server listens, and for one of them
 
 
 class Doubts:
@@ -28,6 +30,26 @@ class Doubts:
         if reason.code != self._code:
             self._code, self._since = reason.code, time.monotonic()
         return reason if time.monotonic() - self._since >= reason.patience else None
+
+
+async def first_of(*tasks: asyncio.Task[Any], seconds: float = 1) -> asyncio.Task[Any] | None:
+    """The first of these, in their order, that has ended; None where none has within these seconds."""
+    ended, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    return next((task for task in tasks if task in ended), None)
+
+
+async def listens(pod: Document, port: int) -> bool:
+    """Whether its server takes connections, asked of itself."""
+    status = pod["status"]
+    runs = any("running" in one.get("state", {}) for one in status.get("containerStatuses") or [])
+    if not runs or not status.get("podIP"):
+        return False
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_connection(status["podIP"], port), DIAL)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
 
 
 def blind(view: Any) -> bool:

@@ -17,6 +17,7 @@ from support.fake_cluster import RUNNING, FakeCluster
 from support.kube_documents import claim_event, condition, holder, kubelet_event, node, scheduler_event, status_document
 from support.kube_spawners import TOKEN, kube_spawner
 from support.pod_security import breaches
+from support.ports import free_ports
 from traitlets import HasTraits
 from voxelhub_hub.claims import home_of
 from voxelhub_spawner import VoxelHubKubeSpawner
@@ -483,6 +484,38 @@ async def test_progress_tells_the_steps_and_ends_when_lab_answers(world: World) 
     words = " ".join(one["message"] for one in told)
     steps = ["Looking for a place", "A place was found", "Fetching the software", "The server has started", "JupyterLab answers"]
     assert [words.index(step) for step in steps] == sorted(words.index(step) for step in steps)
+
+
+async def test_a_server_that_takes_connections_is_there_before_the_cluster_calls_it_ready(world: World) -> None:
+    listener = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    (container,) = RUNNING["containerStatuses"]
+
+    async def not_ready(pod: dict[str, Any]) -> None:
+        pod["spec"]["containers"][0]["ports"][0]["containerPort"] = port
+        world.cluster.put("pods", pod | {"status": RUNNING | {
+            "podIP": "127.0.0.1", "containerStatuses": [container | {"ready": False, "started": False}]}})
+
+    world.cluster.then = not_ready
+    async with listener:
+        spawner = world.spawner()
+        assert await spawner.start() == f"http://127.0.0.1:{port}"
+    assert spawner.facts["started_at"] and await spawner.poll() is None
+
+
+async def test_a_pod_whose_server_does_not_listen_yet_is_waited_for(world: World) -> None:
+    (container,), (port,) = RUNNING["containerStatuses"], free_ports(1)
+
+    async def not_ready(pod: dict[str, Any]) -> None:
+        pod["spec"]["containers"][0]["ports"][0]["containerPort"] = port
+        world.cluster.put("pods", pod | {"status": RUNNING | {
+            "podIP": "127.0.0.1", "containerStatuses": [container | {"ready": False, "started": False}]}})
+
+    world.cluster.then = not_ready
+    start = asyncio.ensure_future(world.spawner().start())
+    assert not (await asyncio.wait({start}, timeout=1.5))[0]
+    world.cluster.put("pods", world.pod() | {"status": RUNNING})
+    assert await start == f"http://10.244.0.7:{port}"
 
 
 async def test_progress_of_a_start_that_fails_ends_with_it(world: World) -> None:
