@@ -51,8 +51,8 @@ PARTS: dict[str, Any] = {
     "hub": {"requests": {"cpu": "200m", "memory": "384Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}},
     "proxy": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}},
 }
-# --quick runs beside others: what is reserved for the parts is little.
-LITTLE = {"requests": {"cpu": "10m", "memory": "64Mi"}}
+# --quick runs beside others: what is reserved for the parts is less.
+LITTLE = {"requests": {"cpu": "50m", "memory": "64Mi"}}
 QUICK: dict[str, Any] = {
     "hub": {"resources": LITTLE}, "proxy": {"resources": LITTLE}, "service": {"resources": {"api": LITTLE, "worker": LITTLE}},
     "keycloak": {"bundled": {"resources": LITTLE}}, "postgresql": {"bundled": {"resources": LITTLE}},
