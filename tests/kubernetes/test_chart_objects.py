@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ pytestmark = pytest.mark.kubernetes
 PUBLIC = "publicUrl=https://vre.example.org"
 BUNDLED = ("proxy.https.type=secret,proxy.https.secret.name=tls,keycloak.bundled.enabled=true,postgresql.bundled.enabled=true,"
            f"{PUBLIC},storage.state.size=1Gi,postgresql.bundled.storage.size=1Gi")
+NEW = b64encode(b"5a" * 32).decode()
 KEPT = {"networkpolicy.networking.k8s.io/default-deny", "secret/voxelhub-secrets", *(
     f"persistentvolumeclaim/{name}" for name in ("hub-state", "voxelhub-state", "keycloak-data", "postgresql-data"))}
 
@@ -34,6 +36,12 @@ def secrets(cluster: Client, namespace: str) -> dict[str, str]:
     return data
 
 
+def change(cluster: Client, namespace: str, *operations: dict[str, str]) -> None:
+    """As an administrator does."""
+    cluster.kubectl("patch", "secret", "voxelhub-secrets", "--namespace", namespace, "--type=json",
+                    "--patch", json.dumps(operations))
+
+
 def cull_timeout(cluster: Client, namespace: str) -> str:
     hub = cluster.get("deployment", "hub", "--namespace", namespace)["spec"]["template"]["spec"]["containers"][0]
     (value,) = [entry["value"] for entry in hub["env"] if entry["name"] == "VOXELHUB_CULL_TIMEOUT"]
@@ -49,12 +57,14 @@ def test_secrets_outlive_upgrade_rollback_and_uninstall(cluster: Client, install
     cluster.helm("rollback", "voxelhub", "1", "--namespace", installed)
     assert (secrets(cluster, installed), cull_timeout(cluster, installed)) == (first, "3600")
 
-    cluster.kubectl("patch", "secret", "voxelhub-secrets", "--namespace", installed, "--type=json",
-                    "--patch", json.dumps([{"op": "remove", "path": "/data/metrics-token"}]))
+    change(cluster, installed, {"op": "remove", "path": "/data/metrics-token"},
+           {"op": "replace", "path": "/data/hub-cookie-secret", "value": NEW})
     helm(cluster, installed, "upgrade")
     mended = secrets(cluster, installed)
-    assert mended.pop("metrics-token") != first["metrics-token"], "a key that an older version did not have is made"
-    assert mended.items() <= first.items()
+    assert mended["metrics-token"] != first["metrics-token"], "a key that an older version did not have is made"
+    assert {**mended, "metrics-token": ""} == {**first, "metrics-token": "", "hub-cookie-secret": NEW}
+    cluster.helm("rollback", "voxelhub", "1", "--namespace", installed)
+    assert secrets(cluster, installed) == mended, "a rollback takes no new key away and no changed one back"
 
     cluster.helm("uninstall", "voxelhub", "--namespace", installed)
     kinds = "deployments,statefulsets,services,configmaps,secrets,pvc,networkpolicies,pdb,roles,rolebindings,serviceaccounts"
@@ -64,8 +74,7 @@ def test_secrets_outlive_upgrade_rollback_and_uninstall(cluster: Client, install
     assert not [name for name in left_of_all if installed in name]
 
     helm(cluster, installed, "install")
-    again = secrets(cluster, installed)
-    assert {name: again[name] for name in mended} == mended
+    assert secrets(cluster, installed) == mended
 
 
 def test_pod_security_admits_every_pod_of_the_chart(cluster: Client, installed: str) -> None:
