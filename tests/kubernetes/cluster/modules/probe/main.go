@@ -94,13 +94,14 @@ func connect(targets []string) error {
 func tried(target string) string {
 	connection, err := net.DialTimeout("tcp", target, patience)
 	var unknown *net.DNSError
+	var late net.Error
 	switch {
 	case err == nil:
 		connection.Close()
 		return "open"
 	case errors.As(err, &unknown):
 		return "unknown"
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.As(err, &late) && late.Timeout():
 		return "silent"
 	default:
 		return "refused"
