@@ -261,7 +261,7 @@ def test_the_public_address_follows_the_ingress() -> None:
 def test_one_value_gives_every_user_a_host() -> None:
     manifests = render(None, files=[EVERYTHING])
     assert chart_file(manifests)["hub"]["config"]["JupyterHub"] == {
-        "concurrent_spawn_limit": 20, "subdomain_host": "https://vre.example.org"}
+        "concurrent_spawn_limit": 20, "subdomain_host": "https://vre.example.org", "cookie_host_prefix_enabled": True}
     assert "--host-routing" in pods(manifests)["proxy"]["spec"]["containers"][0]["args"]
     hosts = ["vre.example.org", "*.vre.example.org"]
     assert [rule["host"] for rule in of_kind(manifests, "Ingress")["voxelhub"]["spec"]["rules"]] == hosts

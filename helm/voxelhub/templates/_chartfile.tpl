@@ -7,7 +7,8 @@
 {{- end -}}
 {{- $config := .Values.hub.config -}}
 {{- with .Values.hub.subdomainHost -}}
-{{- $config = merge (dict "JupyterHub" (dict "subdomain_host" (include "voxelhub.publicUrl" $))) $config -}}
+{{- /* The second: a page at a user's host cannot give a browser another sign-in for the hosts beside it. */ -}}
+{{- $config = merge (dict "JupyterHub" (dict "subdomain_host" (include "voxelhub.publicUrl" $) "cookie_host_prefix_enabled" true)) $config -}}
 {{- end -}}
 release:
   name: {{ .Release.Name | quote }}
