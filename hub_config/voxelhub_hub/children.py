@@ -84,10 +84,15 @@ def _keycloak_tls(settings: Settings) -> Child:
 
 
 def _listen(settings: Settings, port: int) -> list[str]:
+    command = proxy_command(settings.host, port)
+    return command + (["--ssl-cert", settings.tls_cert, "--ssl-key", settings.tls_key] if settings.tls_cert else [])
+
+
+def proxy_command(host: str, port: int) -> list[str]:
     """The beginning of a proxy's command."""
     program = ROOT / "node_modules/configurable-http-proxy/bin/configurable-http-proxy"
-    command = [str(node()), str(program), "--log-level", "warn", "--ip", settings.host, "--port", str(port)]
-    return command + (["--ssl-cert", settings.tls_cert, "--ssl-key", settings.tls_key] if settings.tls_cert else [])
+    words = ROOT / "hub_config" / "proxy_away.mjs"
+    return [str(node()), "--import", str(words), str(program), "--log-level", "warn", "--ip", host, "--port", str(port)]
 
 
 def _hub(settings: Settings) -> Child:

@@ -6,5 +6,6 @@ if [ -z "${CONFIGPROXY_AUTH_TOKEN:-}" ]; then
     CONFIGPROXY_AUTH_TOKEN=$(cat "$token")
     export CONFIGPROXY_AUTH_TOKEN
 fi
+export NODE_OPTIONS="${NODE_OPTIONS:-} --import /opt/voxelhub/proxy_away.mjs"
 case ${1:-} in -* | "") set -- configurable-http-proxy "$@" ;; esac
 exec "$@"
