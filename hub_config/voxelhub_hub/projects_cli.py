@@ -48,7 +48,7 @@ def size(text: str) -> int:
 
 def _add(settings: Settings, wanted: argparse.Namespace) -> int:
     """On Kubernetes each pod does its half: the hub's knows the bundled Keycloak, the service's the database."""
-    if not settings.on_kubernetes or _has(settings, "keycloak-admin-password"):
+    if not settings.on_kubernetes or not _has(settings, "audit-key"):
         with KeycloakAdmin(settings) as admin:
             admin.ensure_project(wanted.name)
     if settings.on_kubernetes and not _has(settings, "audit-key"):

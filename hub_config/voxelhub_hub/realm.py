@@ -34,7 +34,7 @@ def realm(settings: Settings, secrets: Mapping[str, str], *, elsewhere: bool = F
     document = {
         **realm_settings(settings),
         "roles": {"realm": [{"name": name} for name in ROLES]},
-        "groups": [{"name": name} for name in top_groups()],
+        "groups": [{"name": name, "path": f"/{name}"} for name in top_groups()],  # a partial import finds them by their path
         "clients": clients(settings, secrets, settings.base_url if elsewhere else settings.hub_url),
         "users": [{
             "username": f"service-account-{DIRECTORY_CLIENT}", "enabled": True, "serviceAccountClientId": DIRECTORY_CLIENT,

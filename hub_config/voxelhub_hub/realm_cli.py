@@ -15,9 +15,10 @@ from . import realm
 from .refusal import Refusal
 
 NOTE = """\
-This document holds secrets. Keycloak's administration page imports it as a new realm (Create realm), or its clients, roles and
-groups into a realm that you have (Realm settings, Action, Partial import). People are yours: those in the group
-voxelhub-users may use VoxelHub, /projects/NAME makes a member of NAME, /projects/NAME/owners an owner."""
+This document holds secrets. Keycloak's administration page imports it as a new realm (Create realm), or into a realm that you
+have (Realm settings, Action, Partial import: all of its clients, roles and groups, and its one user, the account that looks
+whether people are still there). People are yours: those in the group voxelhub-users may use VoxelHub, /projects/NAME makes a
+member of NAME, /projects/NAME/owners an owner."""
 
 
 def main(arguments: list[str]) -> int:

@@ -67,9 +67,11 @@ def test_a_secret_that_is_elsewhere_is_named(pod: HubPod, capsys: pytest.Capture
 
 def test_with_ones_own_keycloak_people_are_made_there(
         pod: HubPod, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["user", "list"]) == 1
-    said = capsys.readouterr().err
-    assert "your own Keycloak (https://sso.example.org/realms/cluster)" in said and "Traceback" not in said
+    for command in (["user", "list"], ["project", "add", "heart"]):
+        assert cli.main(command) == 1
+        said = capsys.readouterr()
+        assert "your own Keycloak (https://sso.example.org/realms/cluster)" in said.err and "Traceback" not in said.err
+        assert said.out == ""
 
 
 def test_a_realm_is_not_made_without_its_secrets(pod: HubPod, capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,3 +114,23 @@ def test_in_a_cluster_the_bundled_keycloak_gets_realm_and_people(
     assert [one["action"] for one in told] == ["user.add", "user.reset_password", "user.join"]
     assert {one["by"] for one in told} == {f"Bearer {(pod.secrets / 'events-token').read_text()}"}
     assert list((pod.settings.audit_dir / "spool").glob("*.jsonl")) == []
+
+
+def test_a_realm_that_is_there_takes_the_document_in(
+        installation: Installation, pod: HubPod, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """By Keycloak's partial import, as its administration page does it. The account may then look at people."""
+    (pod.secrets / "keycloak-admin-password").write_text(
+        (installation.settings.secrets_dir / "keycloak-admin-password").read_text())
+    _use(monkeypatch, pod, VOXELHUB_KEYCLOAK_INTERNAL_URL=installation.settings.keycloak_url)
+    assert cli.main(["realm"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    with KeycloakAdmin(load_settings(pod.environ)) as admin:
+        admin._call("POST", "/admin/realms", json={"realm": REALM, "enabled": True})
+        try:
+            admin._realm("POST", "/partialImport", json={**printed, "ifResourceExists": "FAIL"})
+            admin.ensure_project("heart")
+            (account,) = admin._realm("GET", "/users", params={"username": "service-account-voxelhub-directory"}).json()
+            roles = admin._realm("GET", f"/users/{account['id']}/role-mappings").json()["clientMappings"]["realm-management"]
+            assert [role["name"] for role in roles["mappings"]] == ["view-users"]
+        finally:
+            admin._call("DELETE", f"/admin/realms/{REALM}")
