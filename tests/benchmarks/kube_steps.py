@@ -19,8 +19,7 @@ STEPS = (
     ("made", "asked → the pod is made"),
     ("placed", "→ it has a node"),
     ("started", "→ its container runs"),
-    ("ready", "→ the cluster calls it ready"),
-    ("said", "→ the hub says so"),
+    ("said", "→ JupyterLab has started, and the hub knows"),
     ("answers", "→ the server answers"),
     ("output", "→ first output of a kernel"),
 )
@@ -56,10 +55,8 @@ def note(lines: Iterator[str], moments: dict[str, float]) -> None:
 
 def reached(pod: Mapping[str, Any]) -> list[str]:
     """The moments that this pod has behind it."""
-    conditions = {each["type"]: each["status"] for each in pod["status"].get("conditions", [])}
     running = any("running" in each["state"] for each in pod["status"].get("containerStatuses", []))
-    return ["made", *(["placed"] if pod["spec"].get("nodeName") else []), *(["started"] if running else []),
-            *(["ready"] if conditions.get("Ready") == "True" else [])]
+    return ["made", *(["placed"] if pod["spec"].get("nodeName") else []), *(["started"] if running else [])]
 
 
 def lengths(moments: Mapping[str, float]) -> dict[str, float]:

@@ -14,6 +14,8 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -37,7 +39,7 @@ from support.installation import xsrf
 
 SERVER = 300 * 2**20  # bytes kept free for each server, so that the machine does not swap or kill
 CPU, MEMORY = 1, "2 GiB"
-ASKED_CPU, ASKED_MEMORY = 0.02, 1 / 32  # of them: thirty servers fit a node of two cores beside the release
+ASKED_CPU, ASKED_MEMORY = 0.01, 1 / 32  # of them: thirty servers fit a node of two cores beside the release
 # As the chart ships it, but for the sizes of volumes and what is reserved for a server.
 VALUES: dict[str, Any] = {
     "storage": {"state": {"size": "2Gi"}}, "hub": {"db": {"pvc": {"storage": "1Gi"}}},
@@ -72,6 +74,8 @@ with KeycloakAdmin(load_settings()) as admin:
 
 def main() -> int:
     wanted = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what it made is removed then too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     began, before, seen = time.monotonic(), load(), kube_report.Seen()
     try:
         with cluster() as node, tempfile.TemporaryDirectory(prefix="voxelhub-bench-") as folder:
@@ -172,6 +176,7 @@ class Bench:
         release.kubectl("delete", "pods", "--all", "--grace-period=1", "--wait=false", check=False)
         self.node.helm("uninstall", "voxelhub", "--namespace", release.namespace, check=False)
         self.node.kubectl("delete", "namespace", release.namespace, "--timeout=120s", check=False, timeout=150)
+        shutil.rmtree(release.folder, ignore_errors=True)
 
     # -- servers ----------------------------------------------------------------------------------------------------
 
