@@ -33,10 +33,17 @@ def test_a_browser_gets_a_page_with_a_sentence_that_tries_again(url: str) -> Non
 
 
 def test_a_program_gets_the_sentence_as_every_problem_of_the_api(url: str) -> None:
-    answer = httpx.post(f"{url}/services/voxelhub/api/v1/uploads", json={}, trust_env=False)
+    answer = httpx.get(f"{url}/hub/api/user", trust_env=False)
     assert answer.status_code == 503 and answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["retry-after"] == "5"
     assert answer.json()["detail"].startswith("VoxelHub does not answer") and answer.json()["fix"]
+
+
+@pytest.mark.parametrize("headers", [BROWSER, {}])
+def test_the_service_away_is_not_called_ones_server_being_down(url: str, headers: dict[str, str]) -> None:
+    answer = httpx.post(f"{url}/services/voxelhub/api/v1/uploads", json={}, headers=headers, trust_env=False)
+    assert answer.status_code == 503
+    assert "The part of VoxelHub that holds the data does not answer at the moment." in answer.text
 
 
 def _listens(url: str) -> bool:

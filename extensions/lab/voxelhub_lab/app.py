@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 from jupyter_server.utils import url_path_join
 
+from . import away, full
 from .activity import ServerHandler
-from .away import explain
 from .dashboards import routes
 from .idle import ServerState
 from .proxy import ApiHandler, Upstream
@@ -19,7 +19,8 @@ from .tools import CheckHandler, NewHandler, SubmitHandler
 
 def load(server: Any) -> None:
     """Add `<base>/voxelhub/api/v1/…`, `…/dashboards/…`, `…/server` and `…/tools/…` to the server's web application."""
-    explain(server.identity_provider)
+    away.explain(server.identity_provider)
+    full.explain(server.contents_manager)
     base = url_path_join(server.web_app.settings["base_url"], "voxelhub")
     client = httpx.AsyncClient(
         trust_env=False, follow_redirects=False, headers={"Accept-Encoding": "identity", "User-Agent": "voxelhub-lab"},
