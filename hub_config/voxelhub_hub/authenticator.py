@@ -24,6 +24,7 @@ from traitlets import Any as AnyTrait
 from traitlets import Int, Unicode
 from voxelhub_service.trust import trusted
 
+from . import database_away
 from .backchannel import BackchannelHandler
 from .claims import allowed, groups_of
 from .eviction import Evictions, subject_of
@@ -31,6 +32,7 @@ from .logout import CallbackHandler, LoginHandler, LogoutHandler, remember_sessi
 
 # JupyterHub 6.1.1 reads this attribute before it sets it when a cookie request's refresh fails.
 BaseHandler._token_authenticated = False
+database_away.install()
 
 RECENT = 3600.0  # seconds after a good answer in which a user without a server is asked about, too
 SILENCE = 10.0  # seconds without questions after Keycloak did not answer one, so that not every page waits for it
