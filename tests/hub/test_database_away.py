@@ -22,7 +22,8 @@ async def asked(session: Session) -> httpx.Response:
     """The hub's own handler, as a notebook server asks it whose token this is."""
     database_away.install()
     port = free_port()
-    app = Application([("/hub/api/user", SelfAPIHandler)], db=session, hub=Hub(ip="127.0.0.1", port=port), cookie_secret=b"0" * 32)
+    hub = Hub(ip="127.0.0.1", port=port)
+    app = Application([("/hub/api/user", SelfAPIHandler)], db=session, hub=hub, cookie_secret=b"0" * 32)
     server = HTTPServer(app)
     server.listen(port, "127.0.0.1")
     async with httpx.AsyncClient(trust_env=False) as client:
