@@ -40,6 +40,8 @@ VALUES: dict[str, Any] = {
          "gpu": {"kind": GPU, "count": 1, "resource": "nvidia.com/gpu"}, "allowed_groups": ["/projects/lung"]},
         {"name": "slice", "title": "A slice of a GPU", "cpu": 1, "memory": "2 GiB", "price_per_hour": 0.2,
          "gpu": {"kind": GPU, "count": 1, "resource": "nvidia.com/mig-1g.5gb"}, "allowed_groups": ["/projects/heart"]},
+        {"name": "gone", "title": "Gone", "cpu": 1, "memory": "2 GiB", "price_per_hour": 0.02,
+         "image": "localhost:10248/voxelhub-gone:1", "allowed_groups": ["/projects/faults"]},  # of the kubelet, which knows none
     ]},
     "projects": {"heart": {"network": "project"}, "liver": {"network": "project"}, "atlas": {"network": "internet"}},
     "limits": {"gpusPerProject": 1},
