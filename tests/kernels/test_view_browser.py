@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
+from support.chromium import FLAGS
 from support.lab_server import lab_server
 from support.specs import ENVS, install
 
@@ -23,7 +24,6 @@ volume = voxelhub.Volume(array, np.diag([2.0, 2.0, 2.5, 1.0]), {"modality": "CT"
 voxelhub.view(volume, overlay=volume.like(ball))
 """
 CHROMIUM = "/usr/bin/chromium"
-FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
 
 
 def test_view_draws_both_layers_offline(tmp_path):
