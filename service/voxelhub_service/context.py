@@ -33,7 +33,8 @@ def make_context(settings: Settings) -> Context:
         folder.mkdir(exist_ok=True)
         folder.chmod(0o700)
     key = bytes.fromhex(read_secret(settings.secrets_dir, "audit-key"))
-    return Context(settings, open_database(settings), AuditLog(key, settings.audit_dir, settings.secrets_dir))
+    log = AuditLog(key, settings.audit_dir, settings.secrets_dir, settings.on_kubernetes)
+    return Context(settings, open_database(settings), log)
 
 
 def emit(

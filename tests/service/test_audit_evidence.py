@@ -20,7 +20,8 @@ from support.ports import free_port
 from support.service import make_service, make_test_context
 from voxelhub_service.audit import cli
 from voxelhub_service.audit.checkpoint import Checkpoints, NotWhole, make
-from voxelhub_service.audit.keys import LostKey, SigningKeys, read_keys
+from voxelhub_service.audit.keys import LostKey, NoNextKey, SigningKeys, read_keys
+from voxelhub_service.audit.log import AuditLog
 from voxelhub_service.audit.proof import NotCovered, prove
 from voxelhub_service.audit.rotate import NothingSigned, rotate, settle
 from voxelhub_service.audit.tending import due, evidence, tend
@@ -212,6 +213,31 @@ def test_without_the_key_in_force_nothing_is_written(context):
     with pytest.raises(LostKey, match="Bring secrets/audit-signing-key back from a backup"):
         append(fresh)
     assert findings(context) == []
+
+
+def test_in_pods_an_administrator_puts_the_next_key_there_and_moves_it(context):
+    """The secrets are mounted read-only: nothing of ours writes there."""
+    folder = context.settings.secrets_dir
+
+    def started() -> Context:
+        return replace(context, audit=AuditLog(context.audit._key, context.audit.folder, folder, secrets_given=True))
+
+    with pytest.raises(NoNextKey, match="Put 64 hexadecimal digits into the Secret as audit-signing-key.next"):
+        rotate(started().audit, context.engine, "command-line")
+    (folder / "audit-signing-key.next").write_text("ab" * 32)
+    running = started()
+    append(running)
+    old, new = rotate(started().audit, context.engine, "command-line")
+    append(running)
+    settle(started().audit, context.engine)
+    assert _key_of_last(context) == new and _keys(context) == [old, new]
+    with pytest.raises(NoNextKey, match="signs already. Move it to audit-signing-key in the Secret"):
+        rotate(started().audit, context.engine, "command-line")
+    (folder / "audit-signing-key.next").rename(folder / "audit-signing-key")
+    append(running)
+    append(started())
+    checkpoint(context)
+    assert _key_of_last(context) == new and findings(context) == []
 
 
 WRITER = """

@@ -16,7 +16,7 @@ from ..settings import SettingsError, load_settings
 from .checkpoint import NotWhole, make
 from .delivery import compare
 from .export import export
-from .keys import LostKey, read_keys
+from .keys import NEXT, SECRET, LostKey, NoNextKey, read_keys
 from .outside import compare_with
 from .places import PlaceDown
 from .proof import NotCovered, prove
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
     context = make_context(settings)
     try:
         return int(wanted.run(context, wanted))
-    except (NotWhole, NotCovered, NothingSigned, LostKey, PlaceDown, SettingsError) as error:
+    except (NotWhole, NotCovered, NothingSigned, LostKey, NoNextKey, PlaceDown, SettingsError) as error:
         print(error, file=sys.stderr)
         return 1
     finally:
@@ -169,9 +169,8 @@ def _checkpoint(context: Context, _wanted: argparse.Namespace) -> int:
 
 
 def _rotate(context: Context, _wanted: argparse.Namespace) -> int:
-    if context.settings.on_kubernetes:
-        raise SettingsError("The key is in a Secret of Kubernetes, which nothing here can change. A rotation on Kubernetes comes "
-                            "with a later version.")
     old, new = rotate(context.audit, context.engine, ACTOR)
-    print(f"Key {new} signs from now on; {old} has signed it, and its private part is gone. Make a new backup of the secrets.")
+    print(f"Key {new} signs from now on; {old} has signed it"
+          + (f". Now move {NEXT} to {SECRET} in the Secret, and make a new backup of it." if context.audit.keys.given
+             else ", and its private part is gone. Make a new backup of the secrets."))
     return 0

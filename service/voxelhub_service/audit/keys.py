@@ -33,6 +33,10 @@ class LostKey(RuntimeError):
     """The key in force is not in the secrets folder; without it nothing more can be written to the log."""
 
 
+class NoNextKey(RuntimeError):
+    """The secrets folder cannot be written, and no new key was put there."""
+
+
 class PublicKey(NamedTuple):
     id: str
     key: Ed25519PublicKey
@@ -51,10 +55,13 @@ class PublicKey(NamedTuple):
 
 
 class SigningKeys:
-    """`secrets_dir` holds the private key, `folder` is the audit folder."""
+    """`secrets_dir` holds the private key, `folder` is the audit folder.
 
-    def __init__(self, secrets_dir: Path, folder: Path) -> None:
-        self._secrets, self._folder = secrets_dir, folder
+    With `given` the secrets are a Secret of Kubernetes: an administrator puts NEXT there, and moves it to SECRET afterwards.
+    """
+
+    def __init__(self, secrets_dir: Path, folder: Path, given: bool = False) -> None:
+        self._secrets, self._folder, self.given = secrets_dir, folder, given
         self._private: dict[str, Ed25519PrivateKey] = {}
 
     @property
@@ -88,6 +95,10 @@ class SigningKeys:
         """Under the lock: a new private key and its line, signed by `current`. After a kill the same one is taken up again."""
         self.settle(current)
         private = self._read(NEXT)
+        if self.given and private is None:
+            raise NoNextKey(f"There is no new key. Put 64 hexadecimal digits into the Secret as {NEXT}, and restart the service.")
+        if self.given and private is not None and id_of(private.public_key()) == current:
+            raise NoNextKey(f"The key in {NEXT} signs already. Move it to {SECRET} in the Secret, and put another one there.")
         if private is None:
             _write_private(self._secrets / NEXT, secrets.token_hex(32))
             private = self._read(NEXT)
@@ -100,7 +111,7 @@ class SigningKeys:
 
     def settle(self, current: str) -> None:
         """Under the lock: if the rotation to NEXT is written in the log, NEXT is the key and the old private key goes."""
-        private = self._read(NEXT)
+        private = None if self.given else self._read(NEXT)
         if private is not None and id_of(private.public_key()) == current:
             (self._secrets / NEXT).replace(self._secrets / SECRET)
             self._private = {}

@@ -34,11 +34,11 @@ log = logging.getLogger("voxelhub.audit")
 class AuditLog:
     """Writes and reads one log. `key` is the audit key, `folder` holds the mirrored head, public keys and checkpoints."""
 
-    def __init__(self, key: bytes, folder: Path, secrets_dir: Path) -> None:
+    def __init__(self, key: bytes, folder: Path, secrets_dir: Path, secrets_given: bool = False) -> None:
         self._key = key
         self.folder = folder
         self.head = HeadFile(key, folder)
-        self.keys = SigningKeys(secrets_dir, folder)
+        self.keys = SigningKeys(secrets_dir, folder, secrets_given)
 
     def append(
         self,
