@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import IO
 
 LOCAL_BASE = "localhost/debian:bookworm-slim"
 BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -136,6 +137,16 @@ class Podman:
         self.run("save", "-q", "--format=docker-archive", f"--output={part}", reference)
         part.replace(archive)
         print(f"[images] {archive}: {archive.stat().st_size / 1e6:.0f} MB", flush=True)
+
+    @contextlib.contextmanager
+    def saving(self, references: list[str]) -> Iterator[IO[bytes]]:
+        """All of them as one docker-archive, as it is written."""
+        command = ["podman", "save", "-q", "--multi-image-archive", "--format=docker-archive", *references]
+        with subprocess.Popen(command, env=self.environ, stdout=subprocess.PIPE) as process:
+            assert process.stdout
+            yield process.stdout
+        if process.returncode:
+            raise BuildError(f"`podman save` ended with code {process.returncode}; its message is above.")
 
 
 def containers_conf() -> str:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What only the tests need from the system: a browser and a font, a virus scanner, a validator of DICOM files, PostgreSQL, R, a syslog.
+# What only the tests need from the system: a browser, a font, a virus scanner, a validator of DICOM files, PostgreSQL, R, a syslog, zstd.
 # Installed as root; otherwise the tests that need them are skipped and say so.
 PATH="$PATH:/usr/sbin"
 export DEBIAN_FRONTEND=noninteractive
@@ -14,6 +14,7 @@ curl curl
 Rscript r-base-core
 pg_ctlcluster postgresql
 rsyslogd rsyslog
+zstd zstd
 NEEDED
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
