@@ -21,8 +21,8 @@ from cluster.space import Space
 from release import Release
 
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
-ORDER = ("alone", "parts", "cluster", "chart_objects", "spawner_reasons", "install", "network", "edge", "faults", "restore",
-         "upgrade")
+ORDER = ("alone", "parts", "cluster", "chart_objects", "spawner_reasons", "install", "airgapped", "network", "edge", "faults",
+         "restore", "upgrade")
 running: list[Client] = []
 
 

@@ -10,16 +10,15 @@ from __future__ import annotations
 import json
 import os
 import ssl
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+import archives
 import yaml
 from cluster.running import Cluster
 from support.certificates import certificate
 from support.helm import CHART, EVALUATION
-from support.installation import ROOT, Browser, browser, login, xsrf
+from support.installation import Browser, browser, login, xsrf
 
 NAMESPACE = os.environ.get("VOXELHUB_KUBERNETES_NAMESPACE", "vre")
 PORT = int(os.environ.get("VOXELHUB_KUBERNETES_PORT", "30443"))  # of the node; the next one is Keycloak's
@@ -48,15 +47,6 @@ VALUES: dict[str, Any] = {
 }
 
 
-def archives() -> Path:
-    """`images/build.py` writes them; with VOXELHUB_IMAGES_BUILD=no those of before are taken as they are."""
-    store = Path(os.environ.get("VOXELHUB_IMAGES_DIR", "/var/tmp/voxelhub-images"))
-    saved = store / "saved"
-    if os.environ.get("VOXELHUB_IMAGES_BUILD") != "no":
-        subprocess.run([sys.executable, str(ROOT / "images" / "build.py"), *IMAGES, "--save", str(saved)], check=True)
-    return saved
-
-
 class Release:
     """`with Release(node, folder) as it:`. Its namespace enforces *restricted*."""
 
@@ -65,6 +55,7 @@ class Release:
         self.node, self.namespace, self.port, self.keep, self.values = node, namespace, port, keep, values
         self.folder = node.folder / f"release-{namespace}" if keep else folder
         self.url = f"https://{node.node_ip}:{port}"
+        self.chart, self.evaluation = CHART, EVALUATION
 
     def __enter__(self) -> Release:
         self.images()
@@ -90,13 +81,14 @@ class Release:
         self.node.kubectl("delete", "namespace", self.namespace, "--wait=false", check=False)
 
     def images(self) -> None:
+        """From the archive, as on a node without internet, and the chart too. Images of a kept release stay, with our chart."""
         there = self.node.inside(["ctr", "--namespace", "k8s.io", "images", "list", "--quiet"]).stdout if self.keep else ""
-        if missing := [name for name in IMAGES if f"/voxelhub-{name}:" not in there]:
-            saved = archives()
-            for name in missing:
-                self.node.load_image(saved / f"voxelhub-{name}.tar")
+        if not all(f"/voxelhub-{name}:" in there for name in IMAGES):
+            folder = archives.unpacked()
+            archives.load(self.node, folder)
+            self.chart, self.evaluation = next(folder.glob("*.tgz")), folder / EVALUATION.name
 
-    def helm(self, *verb: str, values: dict[str, Any] | None = None, chart: Path = CHART) -> str:
+    def helm(self, *verb: str, values: dict[str, Any] | None = None, chart: Path | None = None) -> str:
         """`helm("upgrade")` with the values of all tests, and with these over them. Waits until every pod is ready."""
         ports = {"proxy": {"service": {"nodePorts": {"https": self.port}}},
                  "keycloak": {"bundled": {"service": {"nodePort": self.port + 1}}}}
@@ -104,8 +96,8 @@ class Release:
         for number, each in enumerate((self.values, {"publicUrl": self.url, **ports}, values or {})):
             files += ["--values", str(self.folder / f"values-{number}.yaml")]
             Path(files[-1]).write_text(yaml.safe_dump(each))
-        return self.node.helm(*verb, "voxelhub", str(chart), "--namespace", self.namespace, "--values", str(EVALUATION),
-                              *files, "--wait", "--timeout", "15m", timeout=1000)
+        return self.node.helm(*verb, "voxelhub", str(chart or self.chart), "--namespace", self.namespace,
+                              "--values", str(self.evaluation), *files, "--wait", "--timeout", "15m", timeout=1000)
 
     def kubectl(self, *arguments: str, check: bool = True) -> str:
         return self.node.kubectl("--namespace", self.namespace, *arguments, check=check, timeout=300)

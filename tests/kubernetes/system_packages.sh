@@ -20,6 +20,9 @@ nft nftables
 ipset ipset
 conntrack conntrack
 socat socat
+zstd zstd
+skopeo skopeo
+docker-registry docker-registry
 NEEDED
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
@@ -27,6 +30,10 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
     exit 0
 fi
 echo "[voxelhub] installing for the tests on Kubernetes:$missing"
+# The tests start a registry of their own: Debian's shall not run beside it.
+if [ ! -e /etc/systemd/system/docker-registry.service ]; then
+    mkdir -p /etc/systemd/system && ln -s /dev/null /etc/systemd/system/docker-registry.service
+fi
 for _attempt in 1 2 3; do
     # shellcheck disable=SC2086 # a list of words
     if apt-get -q -o DPkg::Lock::Timeout=900 update >/dev/null &&

@@ -1,6 +1,6 @@
 """python -m cluster            starts a cluster, says its KUBECONFIG, and ends it on Ctrl-C
 python -m cluster build      only builds what is missing
-python -m cluster images     builds the images for its tests, where it can run
+python -m cluster images     builds the images and the archive for its tests, where it can run
 python -m cluster status     says which cluster runs, and how it is
 """
 
@@ -30,8 +30,9 @@ def main(command: str = "run") -> None:
         if reason := requirements.unavailable():
             print(f"[voxelhub] No images are built, for no cluster can run here: {reason}.")
         else:
-            save = Path(os.environ.get("VOXELHUB_IMAGES_DIR", "/var/tmp/voxelhub-images")) / "saved"
-            sys.exit(subprocess.run([sys.executable, names.ROOT / "images" / "build.py", "--save", save]).returncode)
+            for program in ("build.py", "archive.py"):
+                if code := subprocess.run([sys.executable, names.ROOT / "images" / program]).returncode:
+                    sys.exit(code)
     elif command == "status":
         status()
     elif command == "run":
