@@ -11,7 +11,7 @@ PACKAGES = hub_config/voxelhub_hub spawner/voxelhub_spawner spawner/voxelhub_san
 	extensions/lab/voxelhub_lab extensions/planner/voxelhub_planner extensions/planner/voxelhub_planner_widgets kernels/voxelhub tools/adapter/voxelhub_tool helm/reference.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test-setup test check types bench planner-table kubernetes-setup kubernetes-images kubernetes test-kubernetes bench-kubernetes soak fresh bundle images kernel-torch clean
+.PHONY: help setup up test-setup test check types bench planner-table kubernetes-setup kubernetes-images kubernetes test-kubernetes bench-kubernetes soak fresh bundle images archive kernel-torch clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,8 +59,8 @@ kubernetes-images: kubernetes-setup
 kubernetes: kubernetes-setup ## a Kubernetes of one node for the tests; prints its KUBECONFIG, Ctrl-C ends it
 	@exec $(KUBERNETES)
 
-test-kubernetes: kubernetes-setup ## tests/kubernetes, on a cluster of their own or on that of KUBECONFIG
-	@$(TEST)/python -m pytest -m kubernetes --timeout 1800 tests/kubernetes $(PYTEST)
+test-kubernetes: kubernetes-setup ## tests/kubernetes, on a cluster of their own or on that of KUBECONFIG; and of the images
+	@$(TEST)/python -m pytest -m kubernetes --timeout 1800 tests/kubernetes tests/images $(PYTEST)
 
 soak: test-setup ## the long runs: kill storms, fuzzing, scale
 	@$(TEST)/python -m pytest -m slow --timeout 7200 -s $(PYTEST)
@@ -73,6 +73,10 @@ bundle: setup ## an archive of everything that `make up` needs, for a machine wi
 
 images: ## container images for Kubernetes, by podman: IMAGES="hub proxy" for some, SAVE=folder for archives
 	@$(PYTHON) images/build.py $(IMAGES) $(if $(SAVE),--save $(SAVE))
+
+archive: images ## chart, images and checksums in one archive, for a cluster without internet
+	@$(BOOTSTRAP) helm
+	@$(PYTHON) images/archive.py $(IMAGES)
 
 kernel-torch: ## the kernel imaging-torch (5.2 GB on disk)
 	@$(BOOTSTRAP) imaging-torch kernelspecs
