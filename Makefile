@@ -11,7 +11,7 @@ PACKAGES = hub_config/voxelhub_hub spawner/voxelhub_spawner spawner/voxelhub_san
 	extensions/lab/voxelhub_lab extensions/planner/voxelhub_planner extensions/planner/voxelhub_planner_widgets kernels/voxelhub tools/adapter/voxelhub_tool helm/reference.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test-setup test check types bench planner-table kubernetes-setup kubernetes-images kubernetes test-kubernetes bench-kubernetes soak fresh bundle images archive kernel-torch clean
+.PHONY: help setup up test-setup test check check-python check-pages types bench planner-table kubernetes-setup kubernetes-images kubernetes test-kubernetes bench-kubernetes soak fresh bundle images archive kernel-torch clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,16 +22,20 @@ setup:
 up: setup ## install what is missing, start everything, print the address; Ctrl-C ends it
 	@exec ./voxelhub up
 
-test-setup: setup
-	@$(BOOTSTRAP) test s3proxy helm
-	@sh tests/support/system_packages.sh
+test-setup:
+	@sh tests/support/system_packages.sh & $(BOOTSTRAP) $(RUNTIME) test s3proxy helm; code=$$?; wait; exit $$code
 
 test: test-setup check ## checks, then the whole suite, cheap to dear, two files at a time
 	@$(TEST)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 check: test-setup ## ruff, mypy, tsc, eslint, prettier
 	$(TEST)/ruff check .
+	@$(MAKE) -j 2 --output-sync check-python check-pages
+
+check-python:
 	$(TEST)/mypy $(PACKAGES)
+
+check-pages:
 	$(NPM) run -s check
 
 types: test-setup ## the panels' TypeScript types, from the service's OpenAPI document
