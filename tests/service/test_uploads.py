@@ -13,6 +13,7 @@ from support.service import bearer, make_service
 from support.uploads import TUS, announce, bring_in, open_project, patch, project_row, publish_import, send, sha256
 from voxelhub_service.database import reading, writing
 from voxelhub_service.datasets import tus, uploads
+from voxelhub_service.imports import importing
 from voxelhub_service.models import AuditEvent, Reservation, Upload, UploadFile, utcnow
 from voxelhub_service.projects.store import reserved_bytes
 
@@ -291,3 +292,22 @@ def test_a_disk_that_is_really_full(service: Any) -> None:
         assert publish_import(context, run["id"]).size == len(DATA), "copied, because links do not cross file systems"
     finally:
         subprocess.run(["umount", folder], check=True)
+
+
+def test_an_import_on_a_full_disk_ends_with_a_sentence_that_holds(
+    service: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Not one byte is free, nor can be written about it; what arrived goes with the import, so nobody is told to resume."""
+    client, context = service
+    run = send(client, {"a.bin": DATA})
+    folder = context.settings.staging_dir
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"only root mounts a small file system: {mounted.stderr.strip()}")
+    try:
+        (folder / "fill").write_bytes(b"0" * 64 * 1024)
+        monkeypatch.setattr(importing, "load_settings", lambda: context.settings)
+        assert importing.main([run["id"]]) == 2
+        assert f"::error {tus.NO_ROOM.detail} {tus.NO_ROOM.fix}" in capsys.readouterr().out
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)

@@ -29,6 +29,9 @@ SYNC_EVERY = 64 * BLOCK  # bytes that a power failure costs at most
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 DISK_FULL = Problem(507, "disk_full", "The disk of the service is full; the bytes that arrived are kept.",
                     "Tell the administrator, and resume the upload when there is room.")
+# Of an import, whose bytes go with it when it ends.
+NO_ROOM = Problem(507, "disk_full", "The disk of the service is full, so nothing of this was brought in.",
+                  "Tell the administrator, and bring it in again when there is room.")
 
 
 def upload_folder(context: Context, upload_id: str) -> Path:

@@ -79,7 +79,7 @@ def fetch(
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         part.drop()
-        raise tus.DISK_FULL from None
+        raise tus.NO_ROOM from None
     finally:
         part.close()
     return Fetched(part.record.offset, part.record.sha256, part.record.name or address.name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import sys
 import traceback
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -108,7 +109,7 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             return _crashed(error)
-        return _fail(context, run_id, tus.DISK_FULL)
+        return _fail(context, run_id, tus.NO_ROOM)
     except Exception as error:
         return _crashed(error)
     return 0
@@ -136,9 +137,10 @@ def _crashed(error: Exception) -> int:
 
 def _fail(context: Context, run_id: str, problem: Problem) -> int:
     sentence = f"{problem.detail} {problem.fix}".strip()
-    _clear(context, run_id)
-    write_failure(context, run_id, problem.code, sentence)
     print(f"::error {sentence}", flush=True)
+    _clear(context, run_id)
+    with suppress(OSError):  # a full disk
+        write_failure(context, run_id, problem.code, sentence)
     return 2
 
 
