@@ -59,6 +59,8 @@ def write(target: Path, names: list[str], source: Source) -> None:
             writer.add(name, packed)
             for values in ("values-evaluation.yaml", "values-pilot.yaml"):
                 writer.add(values, (ROOT / "helm" / "voxelhub" / values).read_bytes())
+            for page in ("kubernetes.md", "helm-values.md"):
+                writer.add(f"docs/{page}", (ROOT / "docs" / page).read_bytes())
             writer.add("LICENSE", (ROOT / "LICENSE").read_bytes())
             writer.add("README.md", Template((PARTS / "archive.md").read_text()).substitute(name=NAME, chart=name).encode())
             writer.add("load", (PARTS / "load.sh").read_bytes(), 0o755)
@@ -139,6 +141,9 @@ def main(arguments: list[str] | None = None) -> int:
         write(wanted.file.resolve(), names, of_folder(wanted.saved) if wanted.saved else of_podman(wanted))
     except BuildError as error:
         print(f"[images] {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"[images] {wanted.file} could not be written: {error.strerror}.", file=sys.stderr)
         return 1
     print(f"[images] made in {time.monotonic() - started:.0f} s. On the other side: unpack it, and read {NAME}/README.md")
     return 0

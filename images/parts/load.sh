@@ -41,7 +41,7 @@ containerd)
     need "${ctr%% *}"
     check
     # shellcheck disable=SC2086 # words
-    tar -cf - -C images . | $ctr --namespace k8s.io images import -
+    tar -cf - -C images . | $ctr --namespace k8s.io images import - || { say "containerd did not take the images; see above."; exit 1; }
     ;;
 push)
     to=${2:-}
@@ -50,7 +50,8 @@ push)
     check
     shift 2
     while read -r name _; do
-        skopeo copy "$@" "oci:images:${name##*/}" "docker://$to/${name##*/}"
+        skopeo copy "$@" "oci:images:${name##*/}" "docker://$to/${name##*/}" ||
+            { say "$to did not take ${name##*/}; see above. The same command goes on from there."; exit 1; }
     done <images.txt
     echo "load: in the chart's values: image: { registry: $to }"
     ;;

@@ -165,11 +165,12 @@ def test_damaged_checksums_are_noticed(line: int, folder: Path) -> None:
     assert done.returncode == 1 and f"SHA256SUMS is damaged: it does not name {lost.split()[1]}." in done.stderr
 
 
-@pytest.mark.parametrize("part", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 1])
 def test_an_archive_that_ends_too_early_is_not_taken_for_whole(part: float, made: Path, tmp_path: Path) -> None:
     content = made.read_bytes()
-    (tmp_path / "short.tar").write_bytes(content[:int(len(content) * part)])
-    assert subprocess.run(["tar", "-xf", "short.tar"], cwd=tmp_path, capture_output=True).returncode != 0
+    sums = content.rindex(f"{NAME}/SHA256SUMS".encode())
+    (tmp_path / "short.tar").write_bytes(content[:int(sums * part)])
+    subprocess.run(["tar", "-xf", "short.tar"], cwd=tmp_path, capture_output=True)  # says nothing where a file has just ended
     shutil.copy(ROOT / "images/parts/load.sh", tmp_path / NAME / "load")
     (tmp_path / NAME / "load").chmod(0o755)
     done = load(tmp_path / NAME, "check")
@@ -202,6 +203,15 @@ def test_a_saved_image_that_is_damaged_makes_no_archive(tmp_path: Path) -> None:
     assert [*(tmp_path / "out").iterdir()] == []
 
 
+def test_a_full_disk_leaves_no_half_archive(made: Path, tmp_path: Path) -> None:
+    command = ["sh", "-c", 'ulimit -f 128; exec "$0" "$@"', sys.executable, str(ROOT / "images/archive.py"), "hub", "proxy",
+               "--from", str(made.parent), "--file", str(tmp_path / "archive.tar")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"[images] {tmp_path}/archive.tar could not be written: File too large.\n"
+    assert [*tmp_path.iterdir()] == []
+
+
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[str]:
     """Debian's docker-registry, with nothing in it."""
@@ -227,6 +237,10 @@ def registry(tmp_path: Path) -> Iterator[str]:
 @pytest.mark.skipif(not shutil.which("skopeo") or not shutil.which("docker-registry"),
                     reason="needs skopeo and docker-registry (tests/kubernetes/system_packages.sh)")
 def test_a_registry_has_each_image_as_the_archive_has_it(folder: Path, registry: str) -> None:
+    done = load(folder, "push", f"{registry}/vre")
+    assert done.returncode == 1, "it speaks no TLS"
+    assert done.stderr.splitlines()[-1] == (
+        f"load: {registry}/vre did not take voxelhub-hub:0.1.0; see above. The same command goes on from there.")
     done = load(folder, "push", f"{registry}/vre", "--dest-tls-verify=false")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == f"load: in the chart's values: image: {{ registry: {registry}/vre }}"

@@ -25,7 +25,7 @@ sys.path[:0] = [str(ROOT / "images"), str(Path(__file__).parent)]
 from bill import bill_of_materials  # noqa: E402
 from build import STORE  # noqa: E402
 from catalogue import IMAGES, USUAL, version  # noqa: E402
-from machine import Podman  # noqa: E402
+from machine import LOCAL_BASE, Podman  # noqa: E402
 from test_bill import CYCLONEDX  # noqa: E402
 
 pytestmark = [
@@ -93,6 +93,26 @@ def test_nothing_of_the_building_is_left(name: str, podman: Podman, image: Calla
         writable = [str(path.relative_to(root)) for path in files
                     if "opt/" in str(path.relative_to(root)) and (path.stat().st_uid == 1000 or path.stat().st_mode & 0o002)]
         assert writable == [], "the program may not change itself"
+
+
+def test_an_image_stands_on_the_base_that_is_named(podman: Podman, image: Callable[[str], str], tmp_path: Path) -> None:
+    """A site's own: the same Debian under another name and with a file more."""
+    base, prefix = f"localhost/site/debian:{os.getpid()}", f"localhost/test-{os.getpid()}"
+    built = image("postgresql").replace("localhost", prefix)
+    (tmp_path / "of-the-site").write_text("ours\n")
+    (tmp_path / "Dockerfile").write_text(f"FROM {LOCAL_BASE}\nCOPY of-the-site /etc/\n")
+    try:
+        podman.run("build", "-q", podman.policy, "--network=host", "--pull=never", f"--tag={base}", str(tmp_path))
+        subprocess.run([sys.executable, str(ROOT / "images" / "build.py"), "postgresql", "--base", base, "--prefix", prefix],
+                       check=True)
+        said = json.loads(podman.ask("image", "inspect", built))[0]
+        assert said["Labels"]["org.opencontainers.image.base.name"] == base
+        assert said["Config"]["User"] == "1000:1000"
+        with podman.mounted(built) as root:
+            assert (root / "etc/of-the-site").read_text() == "ours\n"
+            assert executables(root) & BUILDERS == set()
+    finally:
+        subprocess.run(["podman", "rmi", "--ignore", built, base], env=podman.environ, check=False, stdout=subprocess.DEVNULL)
 
 
 @pytest.mark.parametrize("name", ["hub", "service", "notebook"])
