@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ FILE = ROOT / "dist" / f"{NAME}.tar"
 FOLDER = ROOT / "dist" / NAME
 
 
+@functools.cache
 def unpacked() -> Path:
     """Of the images and the chart of this checkout; with VOXELHUB_IMAGES_BUILD=no of the images that were built before."""
     build = os.environ.get("VOXELHUB_IMAGES_BUILD") != "no"
@@ -27,9 +29,8 @@ def unpacked() -> Path:
         _images("build.py")
     if build or not _of_this_chart():
         _images("archive.py")
-        shutil.rmtree(FOLDER, ignore_errors=True)
-    if not (FOLDER / "SHA256SUMS").exists():
-        subprocess.run(["tar", "-xf", str(FILE), "-C", str(FILE.parent)], check=True)
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    subprocess.run(["tar", "-xf", str(FILE), "-C", str(FILE.parent)], check=True)
     return FOLDER
 
 
