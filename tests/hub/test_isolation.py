@@ -5,24 +5,32 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 from support.installation import ENVS, Installation, browser
 from support.kernel import RemoteKernel
-from support.person import STARTED, NewPerson, Person, processes
+from support.person import STARTED, NewPerson, Person, people, processes
 from voxelhub_service.secrets import NAMES, read_secret
 
 
+@pytest.fixture(scope="module")
+def attacker(installation: Installation) -> Iterator[Person]:
+    """With a server, in which each test has a kernel of its own."""
+    installation.wait_all_ready()
+    with people(installation) as new_person:
+        person = new_person(projects=("demo",))
+        person.sign_in()
+        assert person.spawn({"profile": "small"}).status_code in STARTED
+        yield person
+
+
 @pytest.fixture
-async def kernel(new_person: NewPerson) -> AsyncIterator[RemoteKernel]:
-    person = new_person(projects=("demo",))
-    person.sign_in()
-    assert person.spawn({"profile": "small"}).status_code in STARTED
-    async with RemoteKernel(person.server_url, person.server_token()) as started:
-        started.person = person  # type: ignore[attr-defined]
+async def kernel(attacker: Person) -> AsyncIterator[RemoteKernel]:
+    async with RemoteKernel(attacker.server_url, attacker.server_token()) as started:
+        started.person = attacker  # type: ignore[attr-defined]
         yield started
 
 

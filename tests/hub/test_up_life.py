@@ -32,7 +32,7 @@ def backup(own: Installation) -> Path:
     with own.session("ada") as client:
         assert "files" in own.command("backup", str(file)).stdout
         assert client.get(f"{own.url}/hub/home").status_code == 200
-    own.wait_ready("keycloak", seconds=90)
+    own.wait_ready("keycloak")
     return file
 
 

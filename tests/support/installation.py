@@ -119,6 +119,10 @@ class Installation:
             return child["state"] == "ready" and child["restarts"] >= after
         until(ready, seconds, f"{name} ready")
 
+    def wait_all_ready(self) -> None:
+        for name in self.status()["children"]:
+            self.wait_ready(name)
+
     def restart(self, name: str) -> None:
         """Kill a child and wait until the next one serves."""
         before = self.status()["children"][name]["restarts"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
@@ -77,6 +78,30 @@ class Person:
         answer = self.hub_api("POST", f"users/{self.name}/tokens", json={"note": "kernel", "expires_in": 3600, "scopes": [scope]})
         assert answer.status_code == 201, answer.text
         return str(answer.json()["token"])
+
+
+@contextlib.contextmanager
+def people(installation: Installation) -> Iterator[NewPerson]:
+    """`new_person(projects=("demo",))` makes a user with a fresh name and gives their browser, not yet signed in.
+
+    All of them are gone at the end, with their servers.
+    """
+    made: list[Person] = []
+
+    def make(projects: tuple[str, ...] = ("demo",), roles: tuple[str, ...] = ("researcher",)) -> Person:
+        name = f"t{uuid.uuid4().hex[:8]}"
+        person = Person(installation, name, installation.new_user(name, projects=projects, roles=roles))
+        made.append(person)
+        return person
+
+    yield make
+    for person in made:
+        person.http.close()
+        with installation.admin() as admin:
+            if admin.find(person.name):
+                admin.delete_user(person.name)  # which also ends the server, when one is left
+        for process in processes(installation, person.name):
+            process.terminate()
 
 
 def processes(installation: Installation, name: str) -> list[psutil.Process]:
