@@ -20,9 +20,10 @@ sys.path.insert(0, str(HERE))
 from support.installation import ENVS, Installation  # noqa: E402
 
 STAGES = [
-    "spawner", "planner", "deid", "kernels", "tools", "service", "lab", "hub", "helm", "ui", "faults", "kubernetes", "benchmarks",
+    "spawner", "planner", "deid", "kernels", "tools", "service", "lab", "helm", "hub", "ui", "faults", "kubernetes", "benchmarks",
     "fresh",
 ]
+MIXED = ("hub", "ui")  # one stage: much of hub is waiting, and a browser has work for both cores
 LONGEST = "test_kills.py"  # begins its stage, so that the other files run beside it and not before it
 running: list[Installation] = []
 
@@ -51,7 +52,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: (_stage(item.path), item.path.name != LONGEST))
+    rank = {path: (_stage(path), path.name != LONGEST) for path in dict.fromkeys(item.path for item in items)}
+    groups = [[path for path in rank if rank[path][0] == STAGES.index(name)] for name in MIXED]
+    for group in groups:
+        rank |= {path: (STAGES.index(MIXED[0]), number / len(group)) for number, path in enumerate(group)}
+    items.sort(key=lambda item: rank[item.path])
 
 
 def _stage(path: Path) -> int:
