@@ -63,6 +63,6 @@ def report(seen: Memory | None) -> str:
         one, parts_now = median(seen.servers), sum(seen.parts.values())
         lines.append(
             f"By the memory measured with {len(seen.servers)} people: the parts hold {parts_now / GIB:.1f} GiB and a server with "
-            f"one kernel {one / GIB:.2f} GiB, so 32 GiB hold {int((MEMORY - parts_now) // one)} people who have only just begun. "
-            "What their work takes comes to that.")
+            f"one kernel {one / GIB:.2f} GiB. 32 GiB would hold {int((MEMORY - parts_now) // one)} servers in which nothing is "
+            "computed: what is reserved for people's work is the limit, not what VoxelHub takes itself.")
     return "\n\n".join(lines)

@@ -33,8 +33,9 @@ class Crowd:
 
 @dataclass
 class Seen:
-    """All that was measured; what is empty was not."""
+    """All that was measured; what is empty was not. `little`: less was reserved for the parts than the chart reserves."""
 
+    little: bool = False
     installs: list[float] = field(default_factory=list)
     spawns: dict[str, list[Moments]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
     idle: Memory | None = None
@@ -43,6 +44,8 @@ class Seen:
 
 def page(seen: Seen, when: str) -> str:
     sections = [INTRODUCTION + "\n" + when.strip()]
+    if seen.little:
+        sections.append("Less was reserved for VoxelHub's own pods than the chart reserves: the node held others too.")
     for title, text in (("From `helm install` to ready", installs(seen)), ("A server beside plain KubeSpawner", spawns(seen)),
                         ("Many at once", crowds(seen)), ("Memory", memory(seen)), ("What fits the pilot", pilot(seen))):
         if text:

@@ -28,7 +28,7 @@ import psutil
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "kubernetes"))
 
-from benchmarks import kube_memory, kube_peer, kube_report, kube_steps
+from benchmarks import kube_memory, kube_peer, kube_report, kube_room, kube_steps
 from benchmarks.kube_people import Visitor, all_at_once, all_stop
 from benchmarks.measure import PAGE, dated, load
 from cluster import requirements
@@ -53,7 +53,7 @@ PARTS: dict[str, Any] = {
     "hub": {"requests": {"cpu": "200m", "memory": "384Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}},
     "proxy": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}},
 }
-# --quick runs beside others: what is reserved for the parts is less.
+# Beside others, less is reserved for the parts.
 LITTLE = {"requests": {"cpu": "50m", "memory": "64Mi"}}
 QUICK: dict[str, Any] = {
     "hub": {"resources": LITTLE}, "proxy": {"resources": LITTLE}, "service": {"resources": {"api": LITTLE, "worker": LITTLE}},
@@ -130,8 +130,9 @@ class Bench:
 
     def __init__(self, node: Cluster, folder: Path, wanted: argparse.Namespace, seen: kube_report.Seen) -> None:
         self.node, self.folder, self.wanted, self.seen = node, folder, wanted, seen
-        self.values = VALUES | {name: VALUES.get(name, {}) | part for name, part in QUICK.items()} if wanted.quick else VALUES
-        self.resources = dict.fromkeys(PARTS, LITTLE) if wanted.quick else PARTS
+        seen.little = wanted.quick or not kube_room.fits(node, VALUES, PARTS, CPU * ASKED_CPU, max([1, *wanted.people]))
+        self.values = VALUES | {name: VALUES.get(name, {}) | part for name, part in QUICK.items()} if seen.little else VALUES
+        self.resources = dict.fromkeys(PARTS, LITTLE) if seen.little else PARTS
 
     def run(self) -> None:
         release = self.installed()

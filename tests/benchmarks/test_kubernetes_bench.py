@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "kubernetes"))
 
-from benchmarks import kube_memory, kube_peer, kube_pilot, kube_report, kube_steps
+from benchmarks import kube_memory, kube_peer, kube_pilot, kube_report, kube_room, kube_steps
 from benchmarks.kube_memory import MIB, Memory
 from benchmarks.kube_report import Crowd, Seen
 from support.quantities import GIB
@@ -78,6 +78,15 @@ def test_the_pilot_holds_what_its_scarcest_part_holds():
         "release": {"name": "v", "namespace": "v"}, "singleuser": {"image": {"name": "n", "tag": "1"}},
         "profiles": {"profiles": [{"name": "a", "title": "A", "cpu": 2, "memory": "4 GiB"}]}})
     assert kube_pilot.rows(chart, kube_pilot.Room(10, 9 * GIB)) == [["A: 2 CPU, 4 GiB", "0.5 CPU, 2 GiB", "4", "2"]]
+
+
+def test_the_room_of_a_node_is_what_running_pods_leave():
+    def pod(phase, cpu):
+        return {"status": {"phase": phase}, "spec": {"containers": [{"resources": {"requests": {"cpu": cpu}}}, {}]}}
+
+    assert kube_room.reserved([pod("Running", "200m"), pod("Pending", "1"), pod("Succeeded", "4")]) == pytest.approx(1.2)
+    assert kube_room.needed(1.35, [0.2, 0.1], 0.01, 10) == pytest.approx(1.67)
+    assert kube_room.needed(1.35, [0.2, 0.1], 0.02, 30) == pytest.approx(1.95)
 
 
 def test_a_page_says_what_was_seen_and_nothing_else():
