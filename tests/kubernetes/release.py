@@ -143,8 +143,13 @@ class Release:
         chosen = {"profile": "small", **choices}
         answer = client.post(f"{self.url}/hub/api/users/{name}/server", headers=xsrf(client), json=chosen)
         assert answer.status_code in {201, 202}, answer.text
-        self.node.until(lambda: client.get(f"{self.url}/user/{name}/api/status").status_code == 200, f"{name}'s server", 180)
+        self.node.until(lambda: self.answers(client, name), f"{name}'s server", 180)
         return self.servers()[name]
+
+    def answers(self, client: Browser, name: str) -> bool:
+        """Asks for a page, by which the hub brings the browser to the server's cookie; its API would say 403 without."""
+        page = client.get(f"{self.url}/user/{name}/lab")
+        return page.status_code == 200 and page.url.path == f"/user/{name}/lab"
 
     def stop(self, client: Browser, name: str) -> None:
         client.delete(f"{self.url}/hub/api/users/{name}/server", headers=xsrf(client))
