@@ -64,7 +64,7 @@ kubernetes: kubernetes-setup ## a Kubernetes of one node for the tests; prints i
 	@exec $(KUBERNETES)
 
 test-kubernetes: kubernetes-setup ## tests/kubernetes, on a cluster of their own or on that of KUBECONFIG; and of the images
-	@$(TEST)/python -m pytest -m kubernetes --timeout 1800 tests/kubernetes tests/images $(PYTEST)
+	@$(TEST)/python -m pytest -m 'not slow' --timeout 1800 tests/kubernetes tests/images $(PYTEST)
 
 soak: test-setup ## the long runs: kill storms, fuzzing, scale
 	@$(TEST)/python -m pytest -m slow --timeout 7200 -s $(PYTEST)
