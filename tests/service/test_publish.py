@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
-from support.service import make_service
+from support.service import bearer, make_service
 from support.uploads import bring_in, open_project, project_row, publish_import, send
 from voxelhub_service.database import reading, writing
 from voxelhub_service.datasets import fsck, manifest
@@ -211,3 +211,13 @@ def test_fsck_finds(service: Any, harm: Any, sentence: str, monkeypatch: pytest.
             assert finding.repair()
     left = findings(context, monkeypatch)
     assert left == [] or all(finding.repair is None for finding in found if finding.sentence in left)
+
+
+def test_datasets_are_found_by_a_part_of_their_title(service: Any) -> None:
+    client, context = service
+    for title in ("Chest CT", "50 % dose"):
+        bring_in(client, context, {"a.csv": b"a,b\n1,2\n"}, title=title)
+    for q, found in {"": 2, "CHEST": 1, "50 %": 1, "%": 1, "_": 0, "no such": 0}.items():
+        answer = client.get("/datasets", params={"q": q}, headers=bearer("alice"))
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["total"] == len(answer.json()["items"]) == found, q

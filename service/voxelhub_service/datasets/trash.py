@@ -41,7 +41,7 @@ def list_datasets(
     where: list[ColumnElement[bool]] = [
         Dataset.project_id.in_(ids), Dataset.trashed_at.is_not(None) if trashed else Dataset.trashed_at.is_(None)]
     if q:
-        where.append(func.instr(func.lower(Dataset.title), q.lower()) > 0)
+        where.append(func.lower(Dataset.title).contains(q.lower(), autoescape=True))
     total = session.scalar(select(func.count()).select_from(Dataset).where(*where)) or 0
     order = Dataset.trashed_at.desc() if trashed else Dataset.created_at.desc()
     rows = session.scalars(select(Dataset).where(*where).order_by(order, Dataset.id).offset(offset).limit(limit))
