@@ -291,6 +291,12 @@ def test_volumes_secrets_and_the_closed_door_stay_when_the_release_goes() -> Non
                     *(("PersistentVolumeClaim", name) for name in volumes)}
 
 
+def test_in_maintenance_only_the_edge_and_the_database_run() -> None:
+    manifests = render({**PUBLIC, "maintenance": True}, files=[EVALUATION])
+    replicas = {m["metadata"]["name"]: m["spec"]["replicas"] for m in manifests if m["kind"] in {"Deployment", "StatefulSet"}}
+    assert replicas == {"hub": 0, "voxelhub-service": 0, "keycloak": 0, "proxy": 1, "postgresql": 1}
+
+
 def test_each_part_may_be_moved_to_another_node() -> None:
     manifests = render(PUBLIC, files=[EVALUATION])
     budgets = of_kind(manifests, "PodDisruptionBudget").values()
