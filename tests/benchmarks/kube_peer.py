@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -111,8 +110,3 @@ def deployment(name: str, container: dict[str, Any], **spec: Any) -> dict[str, A
         "containers": [{"name": name, "imagePullPolicy": "IfNotPresent", **container}], **spec}}
     return named("apps/v1", "Deployment", name, spec={
         "replicas": 1, "selector": {"matchLabels": {"app": name}}, "template": template})
-
-
-def config_of(made: list[dict[str, Any]]) -> str:
-    """For tests."""
-    return str(json.loads(json.dumps(made[0]))["data"]["config.py"])

@@ -109,7 +109,7 @@ def test_a_page_compares_says_whether_the_aim_is_met_and_names_failures():
 def test_the_plain_hub_has_the_sizes_of_ours():
     sizes = {"cpu": 1, "asked_cpu": 0.02, "memory": 2**31, "asked_memory": 2**26}
     made = kube_peer.objects("secret", 30500, sizes, {"hub": {"requests": {"cpu": "1m"}}, "proxy": {}})
-    config = kube_peer.config_of(made)
+    config = made[0]["data"]["config.py"]
     compile(config, "config.py", "exec")
     assert f"c.KubeSpawner.mem_limit, c.KubeSpawner.mem_guarantee = {2**31}, {2**26}" in config
     hub = next(each for each in made if each["kind"] == "Deployment" and each["metadata"]["name"] == "hub")
