@@ -11,7 +11,7 @@ from support.helm import EVALUATION, LEAST, Manifest, containers, helm, pods, re
 from support.installation import ROOT
 
 PAGE = (ROOT / "docs" / "kubernetes.md").read_text()
-VALUES = re.findall(r"```yaml\n(.*?)```", PAGE, re.S)
+VALUES = re.findall(r"```yaml\n(?!apiVersion)(.*?)```", PAGE, re.S)  # the others are objects to apply
 COMMANDS = re.findall(r"```sh\n(.*?)```", PAGE, re.S)
 NAMED = r"(deployment|statefulset)/([a-z-]+)(?:.*?(?: --container| -c) ([a-z]+))?"
 
