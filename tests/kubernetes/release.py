@@ -32,7 +32,7 @@ VALUES: dict[str, Any] = {
     "storage": {"state": {"size": "2Gi"}}, "hub": {"db": {"pvc": {"storage": "1Gi"}}, **LITTLE}, "proxy": LITTLE,
     "service": {"resources": {"api": LITTLE["resources"], "worker": LITTLE["resources"]}},
     "keycloak": {"bundled": LITTLE}, "postgresql": {"bundled": {"storage": {"size": "1Gi"}, **LITTLE}},
-    "singleuser": {"storage": {"capacity": "1Gi"}, "startTimeout": 120, "guarantee": {"cpu": 0.01, "memory": 0.1}},
+    "singleuser": {"storage": {"capacity": "1Gi"}, "startTimeout": 90, "guarantee": {"cpu": 0.01, "memory": 0.1}},
     "profiles": {"currency": "EUR", "profiles": [
         {"name": "small", "title": "Small", "cpu": 1, "memory": "2 GiB", "price_per_hour": 0.02, "default": True},
         {"name": "gpu", "title": "One GPU", "cpu": 1, "memory": "2 GiB", "price_per_hour": 1.2,
