@@ -51,6 +51,22 @@ def test_from_a_selection_to_a_dataset(place):
     assert audit_is_whole(place.context) and place.findings() == []
 
 
+def test_what_arrived_makes_room_for_the_end_of_a_run_on_a_full_disk(place, monkeypatch):
+    """The disk stays full until the run's inputs are gone; it is closed all the same, by the worker that runs."""
+    real = reconciler.write_json
+
+    def full(path, record):
+        if record.get("state") in TERMINAL_STATES and (path.parent / "inputs").exists():
+            raise OSError(28, "No space left on device")
+        real(path, record)
+
+    monkeypatch.setattr(reconciler, "write_json", full)
+    place.start()
+    run = place.end(place.submit("scan", "table.csv"))
+    until(lambda: json.loads((place.folder(run.id) / "run.json").read_text()).get("state") == "succeeded")
+    until(lambda: place.findings() == [])
+
+
 def test_the_run_folder_says_what_happened(place):
     place.start()
     run = place.end(place.submit("table.csv", code=0))

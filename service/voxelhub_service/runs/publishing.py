@@ -150,6 +150,11 @@ def staged_folder(context: Context, run_id: str) -> Path:
 
 def tidy(context: Context, run_id: str) -> None:
     """After the end: links to inputs, what was staged or half published, and the bytes of an upload go; the rest stays."""
+    drop_bytes(context, run_id)
+    (RunFolder(context.settings.runs_dir / run_id).path / "open").unlink(missing_ok=True)
+
+
+def drop_bytes(context: Context, run_id: str) -> None:
     with reading(context.engine) as session:
         run = session.get(Run, run_id)
     folder = RunFolder(context.settings.runs_dir / run_id)
@@ -160,4 +165,3 @@ def tidy(context: Context, run_id: str) -> None:
         quarantine.forget(context, run_id)
     if run is not None and run.upload_id:
         shutil.rmtree(context.settings.uploads_dir / run.upload_id, ignore_errors=True)
-    (folder.path / "open").unlink(missing_ok=True)

@@ -209,15 +209,22 @@ class Reconciler:
         self.tasks.forget(run_id)
         self._hinted.pop(run_id, None)
         self.executor.sweep(run_id)
+        try:
+            self._put_away(run_id)
+        except OSError:  # a full disk: what arrived for the run may be the room that is missing
+            publishing.drop_bytes(self.context, run_id)
+            try:
+                self._put_away(run_id)
+            except OSError as error:  # the next worker closes it
+                log.warning("run %s could not be closed: %s", run_id, error.strerror)
+
+    def _put_away(self, run_id: str) -> None:
         path = self._folder(run_id) / "run.json"
         record = read_json(path)
-        try:
-            if record and record.get("state") not in TERMINAL_STATES:
-                write_json(path, record | self._account(run_id))
-            crate.try_write(self.context, run_id)
-            publishing.tidy(self.context, run_id)
-        except OSError as error:  # a full disk; the next worker closes it
-            log.warning("run %s could not be closed: %s", run_id, error.strerror)
+        if record and record.get("state") not in TERMINAL_STATES:
+            write_json(path, record | self._account(run_id))
+        crate.try_write(self.context, run_id)
+        publishing.tidy(self.context, run_id)
 
     def _meter(self, run_id: str, *, running: bool) -> None:
         """The last reading of an attempt, before another takes its place or its record is put away."""
