@@ -153,13 +153,13 @@ def test_figures_are_for_who_has_the_token(hospital: Hospital, where: str) -> No
 
 
 def test_signing_out_ends_it_at_every_host(hospital: Hospital, window: BrowserContext, lab: Page) -> None:
-    other = window.new_page()
-    other.goto(f"https://ada.{ZONE}:{hospital.port}/user/ada/lab")
+    other, hers = window.new_page(), f"https://ada.{ZONE}:{hospital.port}/user/ada"
+    other.goto(f"{hers}/nothing-is-here")  # a page of hers that does nothing by itself
     assert other.evaluate(FILES) == 200
     log_out(lab, Album(Path(str(hospital.folder)), "signed-out-"))
     assert urlsplit(lab.url).hostname == ZONE
     hospital.node.until(lambda: other.evaluate(FILES) == 403, "the end of it at her host", 20)  # a server asks every 5 s
-    other.goto(f"https://ada.{ZONE}:{hospital.port}/user/ada/lab")
+    other.goto(f"{hers}/lab")
     expect(other.get_by_text("Sign in").first).to_be_visible()
 
 
