@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
+from cluster.client import Failed
 from release import Release
 from support.installation import SERVICE_SCOPE, Browser, xsrf
 from support.kernel import RemoteKernel
@@ -52,7 +53,8 @@ class AtWork:
         self.server = f"{self.url}/user/{self.name}"
         token = self._token(f"access:servers!user={self.name}", SERVICE_SCOPE)
         self.api = httpx.Client(base_url=f"{self.url}/services/voxelhub/api/v1", verify=self.release.trust, trust_env=False,
-                                headers={"Authorization": f"Bearer {token}"}, timeout=120)
+                                headers={"Authorization": f"Bearer {token}"}, timeout=120,
+                                limits=httpx.Limits(keepalive_expiry=2))  # the proxy ends a silent connection after five
         self.kernel = RemoteKernel(self.server, token, trust=self.release.trust)
         self.loop.run(self.kernel.__aenter__())
         self.held = uuid.uuid4().hex
@@ -105,8 +107,14 @@ class AtWork:
         (pod,) = [pod for pod in self.release.pods() if pod["metadata"]["name"].startswith(f"jupyter-{self.name}")]
         assert pod["metadata"]["uid"] == self.pod["metadata"]["uid"]
         assert pod["status"]["containerStatuses"][0]["restartCount"] == 0
-        self.release.node.until(lambda: self.recorded() == self.once, "one record of the server's start, and one only,", 60)
+        self.release.node.until(self._recorded_once, "one record of the server's start, and one only,", 60)
         return seconds
+
+    def _recorded_once(self) -> bool:
+        try:
+            return self.recorded() == self.once
+        except Failed:  # a kubelet that has just started knows no pod yet
+            return False
 
     def recorded(self) -> list[int]:
         """How often the audit log and the ledger hold the start of this server."""

@@ -29,7 +29,8 @@ PEOPLE = "app.kubernetes.io/component=singleuser-server"
 GPU = "NVIDIA-A100-SXM4-80GB"  # the label that the test cluster's node has
 LITTLE = {"resources": {"requests": {"cpu": "40m", "memory": "64Mi"}}}  # several releases fit on two cores
 VALUES: dict[str, Any] = {
-    "storage": {"state": {"size": "2Gi"}}, "hub": {"db": {"pvc": {"storage": "1Gi"}}, **LITTLE}, "proxy": LITTLE,
+    "storage": {"state": {"size": "2Gi", "storageClass": "local-limited"}},  # test_faults.py fills it
+    "hub": {"db": {"pvc": {"storage": "1Gi"}}, **LITTLE}, "proxy": LITTLE,
     "service": {"resources": {"api": LITTLE["resources"], "worker": LITTLE["resources"]}},
     "keycloak": {"bundled": LITTLE}, "postgresql": {"bundled": {"storage": {"size": "1Gi"}, **LITTLE}},
     "singleuser": {"storage": {"capacity": "1Gi"}, "startTimeout": 90, "guarantee": {"cpu": 0.01, "memory": 0.1}},

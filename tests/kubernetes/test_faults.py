@@ -191,8 +191,9 @@ def test_a_killed_hub_ends_no_server(
     release: Release, faye: AtWork, table: Rows, chrome: BrowserContext, album: Album,
 ) -> None:
     with away(release, "hub", "deployment/hub"):
-        gone = faye.page("/hub/home")
-        assert gone.status_code == 503 and NO_ANSWER in gone.text
+        gone = release.node.until(lambda: answer if (answer := faye.page("/hub/home")).status_code == 503 else None,
+                                  "the word of the proxy", 60)
+        assert NO_ANSWER in gone.text
         page = chrome.new_page()
         page.goto(f"{release.url}/hub/home")
         expect(page.get_by_role("alert")).to_contain_text(NO_ANSWER)
@@ -316,6 +317,7 @@ def test_a_full_home_opens_and_says_so(
         olga.execute("os.remove('fill')")
         assert save(olga).is_success
         table.append(("Home full", FULL, time.monotonic() - since))
+    release.kubectl("delete", "pvc", "home-olga", "--wait=false")
 
 
 def small_home(release: Release, name: str, size: str) -> None:
