@@ -1,6 +1,7 @@
 """The chart that was installed before this one: that of the last landed state.
 
-LANDED is the one place that says which. After a landing, put its commit here (`git rev-parse --short main`).
+LANDED is the one place that says which. After a landing, put its commit here (`git rev-parse --short main`). That chart gets
+VALUES of release.py too, and refuses one that it does not know.
 """
 
 from __future__ import annotations
