@@ -27,8 +27,8 @@ def server(tmp_path: Path) -> Iterator[LabServer]:
 
 
 def test_saving_to_a_full_home_says_so_and_goes_on_when_there_is_room(server: LabServer, tmp_path: Path) -> None:
-    def save(text: str) -> httpx.Response:
-        return httpx.put(f"{server.url}/api/contents/notes.txt", headers=server.headers, timeout=60,
+    def save(text: str, name: str = "notes.txt") -> httpx.Response:
+        return httpx.put(f"{server.url}/api/contents/{name}", headers=server.headers, timeout=60,
                          json={"type": "file", "format": "text", "content": text})
 
     assert save("before").status_code == 201
@@ -36,8 +36,9 @@ def test_saving_to_a_full_home_says_so_and_goes_on_when_there_is_room(server: La
     with pytest.raises(OSError, match="No space"), fill.open("wb", buffering=0) as file:
         while file.write(b"0" * 4096):
             pass
-    answer = save("0123456789" * 2000)
-    assert (answer.status_code, answer.json()["message"]) == (507, FULL)
+    for name in ("notes.txt", "new.txt"):
+        answer = save("0123456789" * 2000, name)
+        assert (answer.status_code, answer.json()["message"]) == (507, FULL)
     assert httpx.get(f"{server.url}/api/contents/notes.txt", headers=server.headers).json()["content"] == "before"
     fill.unlink()
     assert save("after").status_code == 200

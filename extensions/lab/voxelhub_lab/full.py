@@ -11,7 +11,6 @@ from tornado.web import HTTPError
 
 FULL = ("Your home is full, so this was not saved. Make room in a terminal, then save again: what the file browser deletes is "
         "kept in ~/.local/share/Trash, and counts.")
-WORDS = [f"[Errno {number}]" for number in (errno.ENOSPC, errno.EDQUOT)]
 
 
 def explain(contents: Any) -> None:
@@ -24,12 +23,18 @@ def _told(act: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
     async def told(*arguments: Any, **options: Any) -> Any:
         try:
             return await ensure_async(act(*arguments, **options))
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-        except HTTPError as error:
-            if not any(word in (error.log_message or "") for word in WORDS):
+        except (OSError, HTTPError) as error:
+            if not _of_full_disk(error):
                 raise
         raise HTTPError(507, FULL, reason="Insufficient Storage")
 
     return told
+
+
+def _of_full_disk(error: BaseException | None) -> bool:
+    """Jupyter meets the full disk first, and then a second error when it wants to put back the file of before."""
+    while error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
