@@ -222,7 +222,7 @@ def test_in_pods_an_administrator_puts_the_next_key_there_and_moves_it(context):
     def started() -> Context:
         return replace(context, audit=AuditLog(context.audit._key, context.audit.folder, folder, secrets_given=True))
 
-    with pytest.raises(NoNextKey, match="Put 64 hexadecimal digits into the Secret as audit-signing-key.next"):
+    with pytest.raises(NoNextKey, match=r"Put 64 hexadecimal digits into the Secret as audit-signing-key\.next"):
         rotate(started().audit, context.engine, "command-line")
     (folder / "audit-signing-key.next").write_text("ab" * 32)
     running = started()
@@ -231,7 +231,7 @@ def test_in_pods_an_administrator_puts_the_next_key_there_and_moves_it(context):
     append(running)
     settle(started().audit, context.engine)
     assert _key_of_last(context) == new and _keys(context) == [old, new]
-    with pytest.raises(NoNextKey, match="signs already. Move it to audit-signing-key in the Secret"):
+    with pytest.raises(NoNextKey, match=r"signs already\. Move it to audit-signing-key in the Secret"):
         rotate(started().audit, context.engine, "command-line")
     (folder / "audit-signing-key.next").rename(folder / "audit-signing-key")
     append(running)

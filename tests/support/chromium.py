@@ -72,4 +72,4 @@ class Album:
 
     def take(self, page: Page, name: str) -> None:
         self.number += 1
-        page.screenshot(path=self.folder / f"{self.prefix}{self.number:02d}-{name}.png")
+        page.screenshot(path=self.folder / f"{self.prefix}{self.number:02d}-{name}.png", animations="disabled")

@@ -152,6 +152,9 @@ def network() -> None:
     for device in ("lo", "eth0"):
         run(["ip", "-n", "outside", "link", "set", device, "up"])
     run(["ip", "-n", "outside", "route", "add", "local", "default", "dev", "lo", "table", "main"])
+    for inner in (names.PODS, names.SERVICES):  # of a service to which no way is laid yet, it must not play the server
+        run(["ip", "-n", "outside", "route", "add", "unreachable", inner, "table", "main"])
+    run(["ip", "netns", "exec", "outside", "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward"])  # so that it says so
     run(["ip", "route", "add", "default", "via", names.OUTSIDE_IP])
 
 
