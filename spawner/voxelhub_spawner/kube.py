@@ -101,7 +101,8 @@ class VoxelHubKubeSpawner(VoxelHubSpawner, KubeSpawner):  # type: ignore[misc]
         return dict(state) | ({"projects": self.projects, "facts": self.facts} if self.projects or self.facts else {})
 
     def load_state(self, state: dict[str, Any]) -> None:
-        super().load_state(state)
+        """A hub that was restored elsewhere may not even look into the namespace of before, and its servers are not there."""
+        super().load_state({key: value for key, value in state.items() if key not in {"namespace", "dns_name"}})
         self.projects, self.facts = state.get("projects", []), state.get("facts", {})
 
     def clear_state(self) -> None:

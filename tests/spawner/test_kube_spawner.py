@@ -151,6 +151,15 @@ async def test_a_hub_that_was_started_again_finds_the_server(world: World) -> No
     assert world.charged[-1]["ended_at"] and len([one for one in world.charged if one["ended_at"]]) == 1
 
 
+async def test_a_hub_that_was_restored_in_another_namespace_finds_none(world: World) -> None:
+    first = world.spawner()
+    await first.start()
+    restored = world.spawner()
+    restored.load_state({**first.get_state(), "namespace": "before", "dns_name": "jupyter-ada.before.svc.cluster.local"})
+    assert (restored.namespace, restored.pod_name) == (first.namespace, "jupyter-ada")
+    assert "before" not in restored.dns_name
+
+
 async def test_a_hub_that_was_killed_while_it_started_one_finds_it_too(world: World) -> None:
     """Before the start is over, the state is in the database."""
     world.cluster.then = world.cluster.stay({"phase": "Pending", "conditions": []})
