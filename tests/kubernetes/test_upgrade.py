@@ -19,7 +19,6 @@ from support.installation import Browser
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(3600)]
 PARTS = ("hub", "service", "proxy")
-EVERYBODY = ("kube-root-ca.crt", "default", "voxelhub-tls")  # of every namespace, and the certificate that was given
 
 
 def again(word: str) -> dict[str, Any]:
@@ -28,10 +27,17 @@ def again(word: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def una(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
+def others(release: Release) -> set[str]:
+    """What is in the namespace without a release: of every namespace, the certificate that was given, other tests' own."""
+    destroy(release)
+    release.node.until(lambda: not release.pods(), "an empty namespace", 60)
+    return {name.split("/")[1] for name in objects(release)}
+
+
+@pytest.fixture(scope="module")
+def una(release: Release, others: set[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
     """At work on a release of the landed chart."""
     folder = tmp_path_factory.mktemp("landed")
-    destroy(release)
     release.helm("install", chart=landed_chart(folder), values=again("landed"))
     life = Life(release, "una", "harbour", folder)
     yield life
@@ -89,9 +95,11 @@ def signed_in(release: Release, client: Browser) -> bool:
     return said == 200
 
 
-def test_an_uninstall_leaves_what_the_page_says_and_an_install_takes_it_up(release: Release, una: Life) -> None:
+def test_an_uninstall_leaves_what_the_page_says_and_an_install_takes_it_up(
+    release: Release, others: set[str], una: Life,
+) -> None:
     release.node.helm("uninstall", "voxelhub", "--namespace", release.namespace, "--wait")
-    left = {*EVERYBODY}
+    left = {*others}
     for line in section("Upgrade, rollback, uninstall").splitlines():
         if line.startswith("| `"):
             left |= {name.replace("<user>", "una") for name in re.findall(r"`\S+/(\S+)`", line.split("|")[1])}
