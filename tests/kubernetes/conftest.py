@@ -14,11 +14,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from cluster import requirements
+from cluster import binaries, requirements
 from cluster.client import Client
+from cluster.plane import ControlPlane
 from cluster.running import Cluster, attached
 from cluster.space import Space
 from release import Release
+from support.ports import free_ports
 
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
 ORDER = ("alone", "parts", "cluster", "chart_objects", "spawner_reasons", "install", "airgapped", "network", "edge", "faults",
@@ -54,6 +56,20 @@ def cluster() -> Iterator[Client]:
         yield started
 
 
+@pytest.fixture(scope="session")
+def objects(request: pytest.FixtureRequest) -> Iterator[Client]:
+    """For tests in which no pod has to run: the cluster, or where the machine can have none, the API server alone."""
+    reason = "" if os.environ.get("KUBECONFIG") or requirements.skipped() else requirements.machine()
+    if not reason or binaries.missing(requirements.CONTROL_PLANE):
+        yield request.getfixturevalue("cluster")
+        return
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        print(f"\n[voxelhub] The API server alone, without a node: {reason}.")
+    with ControlPlane(free_ports(4)) as started:
+        running.append(started)
+        yield started
+
+
 @pytest.fixture
 def node(cluster: Client) -> Cluster:
     """Our own cluster, for the tests that load images or break programs."""
@@ -72,12 +88,12 @@ def release(cluster: Client, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture
-def namespace(cluster: Client, request: pytest.FixtureRequest) -> Iterator[str]:
+def namespace(objects: Client, request: pytest.FixtureRequest) -> Iterator[str]:
     """A new one in which only *restricted* pods may run, gone afterwards with its volumes."""
     name = re.sub(r"[^a-z0-9]+", "-", f"{request.node.name}-{os.getpid()}".lower())[-63:].strip("-")
-    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}})
+    objects.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}})
     yield name
-    cluster.kubectl("delete", "namespace", name, "--wait=false")
+    objects.kubectl("delete", "namespace", name, "--wait=false")
 
 
 @pytest.fixture
@@ -90,5 +106,5 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """A failure comes with what the cluster says, before the namespace is gone."""
     outcome: Any = yield
     report = outcome.get_result()
-    if report.failed and running and "cluster" in getattr(item, "fixturenames", ()):
+    if report.failed and running and {"cluster", "objects"} & {*getattr(item, "fixturenames", ())}:
         report.sections.append(("cluster", running[0].story()))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster import names, requirements
+from cluster import binaries, names, requirements
 from cluster.running import Cluster, attached, remove_groups, running_folder
 from cluster.space import pod
 
@@ -56,6 +56,19 @@ def test_a_cluster_whose_owner_is_killed_ends_too(before: dict[str, set[str]], t
     assert after == before
     remove_groups()
     assert traces() == before
+
+
+def test_where_no_kubelet_can_run_the_chart_is_tried_on_the_api_server_alone(tmp_path: Path) -> None:
+    """As root without the capability that a kubelet needs."""
+    if absent := binaries.missing(requirements.CONTROL_PLANE):
+        pytest.skip(f"not built: {', '.join(absent)}")
+    environ = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "kubernetes", "-p", "no:cacheprovider",
+               f"--basetemp={tmp_path / 'inner'}", "tests/kubernetes/test_chart_objects.py", "tests/kubernetes/test_cluster.py"]
+    done = subprocess.run(["setpriv", "--bounding-set=-sys_admin", "--", *command], cwd=names.ROOT, env=environ, text=True,
+                          capture_output=True, check=False, timeout=300)
+    assert "The API server alone, without a node: a kubelet needs root on Linux with CAP_SYS_ADMIN" in done.stdout, done.stdout
+    assert done.stdout.splitlines()[-1].startswith("4 passed, 11 skipped"), done.stdout
 
 
 def traces() -> dict[str, set[str]]:

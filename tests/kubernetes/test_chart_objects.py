@@ -21,72 +21,72 @@ KEPT = {"networkpolicy.networking.k8s.io/default-deny", "secret/voxelhub-secrets
 
 
 @pytest.fixture
-def installed(cluster: Client, namespace: str) -> Iterator[str]:
-    helm(cluster, namespace, "install")
+def installed(objects: Client, namespace: str) -> Iterator[str]:
+    helm(objects, namespace, "install")
     yield namespace
-    cluster.helm("uninstall", "voxelhub", "--namespace", namespace)  # what the namespace does not hold
+    objects.helm("uninstall", "voxelhub", "--namespace", namespace)  # what the namespace does not hold
 
 
-def helm(cluster: Client, namespace: str, verb: str, *more: str) -> str:
-    return cluster.helm(verb, "voxelhub", str(CHART), "--namespace", namespace, "--set", ",".join([BUNDLED, *more]))
+def helm(objects: Client, namespace: str, verb: str, *more: str) -> str:
+    return objects.helm(verb, "voxelhub", str(CHART), "--namespace", namespace, "--set", ",".join([BUNDLED, *more]))
 
 
-def secrets(cluster: Client, namespace: str) -> dict[str, str]:
-    data: dict[str, str] = cluster.get("secret", "voxelhub-secrets", "--namespace", namespace)["data"]
+def secrets(objects: Client, namespace: str) -> dict[str, str]:
+    data: dict[str, str] = objects.get("secret", "voxelhub-secrets", "--namespace", namespace)["data"]
     return data
 
 
-def change(cluster: Client, namespace: str, *operations: dict[str, str]) -> None:
+def change(objects: Client, namespace: str, *operations: dict[str, str]) -> None:
     """As an administrator does."""
-    cluster.kubectl("patch", "secret", "voxelhub-secrets", "--namespace", namespace, "--type=json",
+    objects.kubectl("patch", "secret", "voxelhub-secrets", "--namespace", namespace, "--type=json",
                     "--patch", json.dumps(operations))
 
 
-def cull_timeout(cluster: Client, namespace: str) -> str:
-    hub = cluster.get("deployment", "hub", "--namespace", namespace)["spec"]["template"]["spec"]["containers"][0]
+def cull_timeout(objects: Client, namespace: str) -> str:
+    hub = objects.get("deployment", "hub", "--namespace", namespace)["spec"]["template"]["spec"]["containers"][0]
     (value,) = [entry["value"] for entry in hub["env"] if entry["name"] == "VOXELHUB_CULL_TIMEOUT"]
     return str(value)
 
 
-def test_secrets_outlive_upgrade_rollback_and_uninstall(cluster: Client, installed: str) -> None:
-    first = secrets(cluster, installed)
+def test_secrets_outlive_upgrade_rollback_and_uninstall(objects: Client, installed: str) -> None:
+    first = secrets(objects, installed)
     assert len(set(first.values())) == len(first) >= 20
 
-    helm(cluster, installed, "upgrade", "cull.timeout=600")
-    assert (secrets(cluster, installed), cull_timeout(cluster, installed)) == (first, "600")
-    cluster.helm("rollback", "voxelhub", "1", "--namespace", installed)
-    assert (secrets(cluster, installed), cull_timeout(cluster, installed)) == (first, "3600")
+    helm(objects, installed, "upgrade", "cull.timeout=600")
+    assert (secrets(objects, installed), cull_timeout(objects, installed)) == (first, "600")
+    objects.helm("rollback", "voxelhub", "1", "--namespace", installed)
+    assert (secrets(objects, installed), cull_timeout(objects, installed)) == (first, "3600")
 
-    change(cluster, installed, {"op": "remove", "path": "/data/metrics-token"},
+    change(objects, installed, {"op": "remove", "path": "/data/metrics-token"},
            {"op": "replace", "path": "/data/hub-cookie-secret", "value": NEW})
-    helm(cluster, installed, "upgrade")
-    mended = secrets(cluster, installed)
+    helm(objects, installed, "upgrade")
+    mended = secrets(objects, installed)
     assert mended["metrics-token"] != first["metrics-token"], "a key that an older version did not have is made"
     assert {**mended, "metrics-token": ""} == {**first, "metrics-token": "", "hub-cookie-secret": NEW}
-    cluster.helm("rollback", "voxelhub", "1", "--namespace", installed)
-    assert secrets(cluster, installed) == mended, "a rollback takes no new key away and no changed one back"
+    objects.helm("rollback", "voxelhub", "1", "--namespace", installed)
+    assert secrets(objects, installed) == mended, "a rollback takes no new key away and no changed one back"
 
-    cluster.helm("uninstall", "voxelhub", "--namespace", installed)
+    objects.helm("uninstall", "voxelhub", "--namespace", installed)
     kinds = "deployments,statefulsets,services,configmaps,secrets,pvc,networkpolicies,pdb,roles,rolebindings,serviceaccounts"
-    left = set(cluster.kubectl("get", kinds, "--namespace", installed, "--output", "name").split())
+    left = set(objects.kubectl("get", kinds, "--namespace", installed, "--output", "name").split())
     assert left - {"configmap/kube-root-ca.crt", "serviceaccount/default"} == KEPT
-    left_of_all = cluster.kubectl("get", "clusterroles,clusterrolebindings", "--output", "name").split()
+    left_of_all = objects.kubectl("get", "clusterroles,clusterrolebindings", "--output", "name").split()
     assert not [name for name in left_of_all if installed in name]
 
-    helm(cluster, installed, "install")
-    assert secrets(cluster, installed) == mended
+    helm(objects, installed, "install")
+    assert secrets(objects, installed) == mended
 
 
-def test_pod_security_admits_every_pod_of_the_chart(cluster: Client, installed: str) -> None:
+def test_pod_security_admits_every_pod_of_the_chart(objects: Client, installed: str) -> None:
     """The namespace enforces *restricted*; one pod that is not, to see that it does."""
-    makers = cluster.get("deployments,statefulsets", "--namespace", installed)["items"]
+    makers = objects.get("deployments,statefulsets", "--namespace", installed)["items"]
     assert len(makers) == 5
     for maker in makers:
-        cluster.kubectl("create", "--namespace", installed, "--dry-run=server", "--filename", "-", input=json.dumps(pod(maker)))
+        objects.kubectl("create", "--namespace", installed, "--dry-run=server", "--filename", "-", input=json.dumps(pod(maker)))
     spoiled = pod(makers[0])
     spoiled["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
     with pytest.raises(Failed, match='violates PodSecurity "restricted:latest"'):
-        cluster.kubectl("create", "--namespace", installed, "--dry-run=server", "--filename", "-", input=json.dumps(spoiled))
+        objects.kubectl("create", "--namespace", installed, "--dry-run=server", "--filename", "-", input=json.dumps(spoiled))
 
 
 def pod(maker: dict[str, Any]) -> dict[str, Any]:
@@ -97,11 +97,11 @@ def pod(maker: dict[str, Any]) -> dict[str, Any]:
             "spec": {**template["spec"], "serviceAccountName": account}}
 
 
-def test_the_hub_may_what_it_needs_and_no_more(cluster: Client, installed: str) -> None:
+def test_the_hub_may_what_it_needs_and_no_more(objects: Client, installed: str) -> None:
     hub = f"--as=system:serviceaccount:{installed}:hub"
 
     def may(*question: str) -> bool:
-        return cluster.kubectl("auth", "can-i", *question, hub, check=False).strip().startswith("yes")
+        return objects.kubectl("auth", "can-i", *question, hub, check=False).strip().startswith("yes")
 
     here = ("--namespace", installed)
     for verb in ("get", "list", "watch", "create", "delete"):
@@ -115,10 +115,10 @@ def test_the_hub_may_what_it_needs_and_no_more(cluster: Client, installed: str) 
     assert not may("patch", "nodes")
 
 
-def test_the_api_server_is_found_where_the_cluster_has_it(cluster: Client, installed: str) -> None:
-    policy = cluster.get("networkpolicy", "hub-to-api-server", "--namespace", installed)
+def test_the_api_server_is_found_where_the_cluster_has_it(objects: Client, installed: str) -> None:
+    policy = objects.get("networkpolicy", "hub-to-api-server", "--namespace", installed)
     named = {peer["ipBlock"]["cidr"] for rule in policy["spec"]["egress"] for peer in rule["to"]}
-    service = cluster.get("service", "kubernetes", "--namespace", "default")["spec"]["clusterIP"]
-    slices = cluster.get("endpointslices", "--namespace", "default", "--selector=kubernetes.io/service-name=kubernetes")["items"]
+    service = objects.get("service", "kubernetes", "--namespace", "default")["spec"]["clusterIP"]
+    slices = objects.get("endpointslices", "--namespace", "default", "--selector=kubernetes.io/service-name=kubernetes")["items"]
     endpoints = {address for one in slices for endpoint in one.get("endpoints", []) for address in endpoint["addresses"]}
     assert named == {f"{address}/32" for address in {service, *endpoints}}

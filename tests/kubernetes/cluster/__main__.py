@@ -22,8 +22,11 @@ def main(command: str = "run") -> None:
     if command == "build":
         if os.environ.get("KUBECONFIG"):
             print("[voxelhub] Nothing is built: the cluster of KUBECONFIG is used.")
+        elif reason := requirements.skipped():
+            print(f"[voxelhub] No cluster is built: {reason}.")
         elif reason := requirements.machine():
-            print(f"[voxelhub] No cluster can run here: {reason}.")
+            print(f"[voxelhub] Only an API server can run here: {reason}.")
+            binaries.build(requirements.CONTROL_PLANE)
         else:
             binaries.build()
     elif command == "images":

@@ -10,7 +10,7 @@ import platform
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,17 +56,18 @@ ALL = [
 ]
 
 
-def missing() -> list[str]:
-    return [module.name for module in ALL if not module.folder.exists()]
+def missing(only: Collection[str] = ()) -> list[str]:
+    """Modules that are not built, of all or of these."""
+    return [module.name for module in ALL if not module.folder.exists() and (not only or module.name in only)]
 
 
 def program(name: str) -> Path:
     return next(module.folder / name for module in ALL if name in module.programs)
 
 
-def build() -> None:
-    """What is missing; Go's own caches (6 GB) lie beside the programs and are removed once all are there."""
-    if not missing():
+def build(only: Collection[str] = ()) -> None:
+    """What is missing, of all or of these modules. Go's own caches (6 GB) lie beside the programs and are removed at the end."""
+    if not (wanted := missing(only)):
         return
     if not shutil.which("go"):
         raise SystemExit("[voxelhub] Go builds Kubernetes for the tests, and it is not here: install Go 1.26 or newer from your "
@@ -74,7 +75,7 @@ def build() -> None:
     caches = names.CACHE / "building"
     with _alone():
         for module in ALL:
-            if not module.folder.exists():
+            if module.name in wanted and not module.folder.exists():
                 _build(module, caches)
         shutil.rmtree(caches)
 

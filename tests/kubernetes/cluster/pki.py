@@ -43,8 +43,9 @@ class Authority:
         return _pem(built.sign(self.key, hashes.SHA256())), _private(key)
 
 
-def write(folder: Path) -> None:
-    """Everything, into an empty folder. The API server meets kubelets as a master, and extensions through an authority apart."""
+def write(folder: Path, server: str = names.SERVER) -> None:
+    """Everything, into an empty folder, for an API server at that address. It meets kubelets as a master, and extensions through
+    an authority apart."""
     authority, front = _authority("voxelhub-test"), _authority("voxelhub-test-front-proxy")
     accounts = ec.generate_private_key(ec.SECP256R1())
     pairs = {
@@ -60,7 +61,8 @@ def write(folder: Path) -> None:
         (folder / f"{name}.crt").write_bytes(certificate)
         _secret(folder / f"{name}.key", key)
     for name, (common, organization) in CLIENTS.items():
-        _secret(folder / f"{name}.kubeconfig", _kubeconfig(_pem(authority.certificate), *authority.issue(common, organization)))
+        pair = authority.issue(common, organization)
+        _secret(folder / f"{name}.kubeconfig", _kubeconfig(server, _pem(authority.certificate), *pair))
 
 
 def _authority(common: str) -> Authority:
@@ -76,14 +78,14 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivate
             .not_valid_after(now + datetime.timedelta(days=30)))
 
 
-def _kubeconfig(authority: bytes, certificate: bytes, key: bytes) -> bytes:
+def _kubeconfig(server: str, authority: bytes, certificate: bytes, key: bytes) -> bytes:
     def text(content: bytes) -> str:
         return base64.b64encode(content).decode()
 
     name = "voxelhub-test"
     return json.dumps({
         "apiVersion": "v1", "kind": "Config", "current-context": name,
-        "clusters": [{"name": name, "cluster": {"server": names.SERVER, "certificate-authority-data": text(authority)}}],
+        "clusters": [{"name": name, "cluster": {"server": server, "certificate-authority-data": text(authority)}}],
         "users": [{"name": name, "user": {"client-certificate-data": text(certificate), "client-key-data": text(key)}}],
         "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
     }, indent=1).encode()

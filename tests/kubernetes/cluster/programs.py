@@ -1,53 +1,82 @@
-"""The command lines of the node's programs, in the order of their start."""
+"""The command lines of the cluster's programs, in the order of their start."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
 
 from . import names
 from .binaries import program
 from .names import CONFIGURATION, LIB, PKI
 
-ETCD = "http://127.0.0.1:2379"
+
+@dataclass(frozen=True)
+class Plane:
+    """Where the control plane runs: in the node, or alone."""
+
+    lib: Path = LIB
+    pki: Path = PKI
+    bind: str = "0.0.0.0"
+    advertise: str = names.NODE_IP
+    api: int = 6443
+    store: int = 2379
+    peer: int = 2380
+    controllers: int = 10257
+
+
+NODE = Plane()
+
+
+def etcd(plane: Plane = NODE) -> list[str]:
+    clients, peers = (f"http://127.0.0.1:{port}" for port in (plane.store, plane.peer))
+    return [_path("etcd"), "--data-dir", f"{plane.lib}/etcd", "--unsafe-no-fsync", "--listen-client-urls", clients,
+            "--advertise-client-urls", clients, "--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers,
+            "--initial-cluster", f"default={peers}", "--log-level", "warn"]
+
+
+def api_server(plane: Plane = NODE) -> list[str]:
+    pki = plane.pki
+    return _options("kube-apiserver", {
+        "etcd-servers": f"http://127.0.0.1:{plane.store}", "advertise-address": plane.advertise, "bind-address": plane.bind,
+        "secure-port": plane.api, "service-cluster-ip-range": names.SERVICES, "allow-privileged": "true",
+        "authorization-mode": "Node,RBAC", "enable-admission-plugins": "NodeRestriction",
+        "client-ca-file": pki / "ca.crt", "tls-cert-file": pki / "apiserver.crt", "tls-private-key-file": pki / "apiserver.key",
+        "service-account-issuer": "https://kubernetes.default.svc.cluster.local",
+        "service-account-key-file": pki / "service-accounts.crt",
+        "service-account-signing-key-file": pki / "service-accounts.key",
+        "kubelet-certificate-authority": pki / "ca.crt",
+        "kubelet-client-certificate": pki / "apiserver-kubelet-client.crt",
+        "kubelet-client-key": pki / "apiserver-kubelet-client.key", "kubelet-preferred-address-types": "InternalIP",
+        "proxy-client-cert-file": pki / "front-proxy-client.crt", "proxy-client-key-file": pki / "front-proxy-client.key",
+        "requestheader-client-ca-file": pki / "front-proxy-ca.crt", "requestheader-allowed-names": "front-proxy",
+        "requestheader-extra-headers-prefix": "X-Remote-Extra-", "requestheader-group-headers": "X-Remote-Group",
+        "requestheader-username-headers": "X-Remote-User",
+    })
+
+
+def controllers(plane: Plane = NODE) -> list[str]:
+    pki = plane.pki
+    return _options("kube-controller-manager", _as("kube-controller-manager", pki) | {
+        "service-account-private-key-file": pki / "service-accounts.key", "root-ca-file": pki / "ca.crt",
+        "use-service-account-credentials": "true", "leader-elect": "false", "bind-address": "127.0.0.1",
+        "secure-port": plane.controllers,
+        "allocate-node-cidrs": "true",  # kube-router asks for the node's
+        "cluster-cidr": names.PODS, "service-cluster-ip-range": names.SERVICES,
+        "cluster-signing-cert-file": pki / "ca.crt", "cluster-signing-key-file": pki / "ca.key",
+        "flex-volume-plugin-dir": plane.lib / "kubelet/plugins-exec",  # its own choice is below /usr
+    })
 
 
 def control_plane() -> dict[str, list[str]]:
     """What needs no API server: its store, itself, and containers."""
-    peer = "http://127.0.0.1:2380"
-    return {
-        "etcd": [_path("etcd"), "--data-dir", f"{LIB}/etcd", "--unsafe-no-fsync", "--listen-client-urls", ETCD,
-                 "--advertise-client-urls", ETCD, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
-                 "--initial-cluster", f"default={peer}", "--log-level", "warn"],
-        "containerd": ["containerd", "--config", f"{CONFIGURATION}/containerd.toml"],
-        "kube-apiserver": _options("kube-apiserver", {
-            "etcd-servers": ETCD, "advertise-address": names.NODE_IP, "bind-address": "0.0.0.0", "secure-port": 6443,
-            "service-cluster-ip-range": names.SERVICES, "allow-privileged": "true",
-            "authorization-mode": "Node,RBAC", "enable-admission-plugins": "NodeRestriction",
-            "client-ca-file": PKI / "ca.crt", "tls-cert-file": PKI / "apiserver.crt",
-            "tls-private-key-file": PKI / "apiserver.key",
-            "service-account-issuer": "https://kubernetes.default.svc.cluster.local",
-            "service-account-key-file": PKI / "service-accounts.crt",
-            "service-account-signing-key-file": PKI / "service-accounts.key",
-            "kubelet-certificate-authority": PKI / "ca.crt",
-            "kubelet-client-certificate": PKI / "apiserver-kubelet-client.crt",
-            "kubelet-client-key": PKI / "apiserver-kubelet-client.key", "kubelet-preferred-address-types": "InternalIP",
-            "proxy-client-cert-file": PKI / "front-proxy-client.crt", "proxy-client-key-file": PKI / "front-proxy-client.key",
-            "requestheader-client-ca-file": PKI / "front-proxy-ca.crt", "requestheader-allowed-names": "front-proxy",
-            "requestheader-extra-headers-prefix": "X-Remote-Extra-", "requestheader-group-headers": "X-Remote-Group",
-            "requestheader-username-headers": "X-Remote-User",
-        }),
-    }
+    return {"etcd": etcd(), "containerd": ["containerd", "--config", f"{CONFIGURATION}/containerd.toml"],
+            "kube-apiserver": api_server()}
 
 
 def workers() -> dict[str, list[str]]:
     """What ends, or is refused, before the API server is ready."""
     return {
-        "kube-controller-manager": _options("kube-controller-manager", _as("kube-controller-manager") | {
-            "service-account-private-key-file": PKI / "service-accounts.key", "root-ca-file": PKI / "ca.crt",
-            "use-service-account-credentials": "true", "leader-elect": "false", "bind-address": "127.0.0.1",
-            "allocate-node-cidrs": "true",  # kube-router asks for the node's
-            "cluster-cidr": names.PODS, "service-cluster-ip-range": names.SERVICES,
-            "cluster-signing-cert-file": PKI / "ca.crt", "cluster-signing-key-file": PKI / "ca.key",
-            "flex-volume-plugin-dir": LIB / "kubelet/plugins-exec",  # its own choice is below /usr
-        }),
+        "kube-controller-manager": controllers(),
         "kube-scheduler": _options("kube-scheduler", _as("kube-scheduler") | {
             "leader-elect": "false", "bind-address": "127.0.0.1",
         }),
@@ -69,8 +98,8 @@ def kube_router() -> list[str]:
     })]
 
 
-def _as(name: str) -> dict[str, object]:
-    return dict.fromkeys(("kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig"), PKI / f"{name}.kubeconfig")
+def _as(name: str, pki: Path = PKI) -> dict[str, object]:
+    return dict.fromkeys(("kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig"), pki / f"{name}.kubeconfig")
 
 
 def _options(name: str, options: dict[str, object]) -> list[str]:

@@ -16,6 +16,12 @@ PROGRAMS = {
 CNI = Path("/usr/lib/cni/bridge")
 CONTROLLERS = {"cpu", "memory", "pids"}
 CAP_SYS_ADMIN = 1 << 21
+CONTROL_PLANE = ("kubernetes", "etcd")  # the modules of which it consists
+
+
+def skipped() -> str:
+    """Why nobody wants a cluster now, or ""."""
+    return os.environ.get("VOXELHUB_KUBERNETES_SKIP", "")
 
 
 def unavailable(folder: Path | None = None) -> str:
@@ -24,7 +30,7 @@ def unavailable(folder: Path | None = None) -> str:
 
 
 def machine(folder: Path | None = None) -> str:
-    if reason := os.environ.get("VOXELHUB_KUBERNETES_SKIP"):
+    if reason := skipped():
         return reason
     if platform.system() != "Linux" or os.getuid() != 0 or not _capabilities() & CAP_SYS_ADMIN:
         return "a kubelet needs root on Linux with CAP_SYS_ADMIN, and this is not that; set KUBECONFIG to use another cluster"
